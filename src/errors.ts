@@ -1,0 +1,47 @@
+/**
+ * The base of every error that Sluice defines, and the list of their codes.
+ *
+ * @module
+ */
+
+/** The code of every error that Sluice throws; stable across versions, copies of the library and the wire. */
+export type SluiceErrorCode =
+  | "app_closed"
+  | "chain_exhausted"
+  | "circuit_open"
+  | "duplicate_handler"
+  | "event_cycle"
+  | "event_handling"
+  | "handler_not_found"
+  | "handler_settled"
+  | "message_decode"
+  | "message_encode"
+  | "message_validation"
+  | "no_publisher"
+  | "provider_not_found"
+  | "publish"
+  | "sse_parse";
+
+/**
+ * The base class of the conditions that a caller may want to catch. Misuse of
+ * the API throws the built-in `TypeError` or `RangeError` instead.
+ *
+ * Branch on `instanceof` within one copy of the library, on {@linkcode SluiceError.code}
+ * across copies, workers or the wire.
+ *
+ * @example Telling one condition from the others
+ * ```ts
+ * import { HandlerNotFoundError, SluiceError } from "@sluice/cqrs";
+ * import assert from "node:assert/strict";
+ *
+ * const error: unknown = new HandlerNotFoundError("meeting.join");
+ * assert.ok(error instanceof SluiceError);
+ * assert.equal(error.code, "handler_not_found");
+ * ```
+ */
+export abstract class SluiceError extends Error {
+  /** The literal that names this condition. */
+  abstract readonly code: SluiceErrorCode;
+  /** The name of the class, written out so that minifiers cannot change it. */
+  abstract override readonly name: string;
+}

@@ -1,0 +1,191 @@
+import type { Publisher } from "../broker/mod.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import {
+  type AnyMessage,
+  type Codec,
+  jsonCodec,
+  type NotificationDefinition,
+} from "../message/mod.ts";
+import { type App, DuplicateHandlerError } from "./app.ts";
+import { compile } from "./compile.ts";
+import { composeCall, composeStream } from "./compose.ts";
+import type { Container, ScopeStrategy } from "./container.ts";
+import type { Invoke, InvokeStream } from "./frame.ts";
+import { Mediator, type MediatorOptions } from "./mediator.ts";
+import type { Middleware } from "./middleware.ts";
+import type { Observer } from "./observer.ts";
+import { type AnyDefinition, type Binding, bindingsOf, type HandlerModule } from "./registry.ts";
+import { plainContainer } from "./scope.ts";
+
+/** How the events that follow from a call are handled. */
+export interface EventHandlingOptions {
+  /**
+   * How many event handlers one call runs at a time, over all events of a
+   * level; 1 runs them in sequence, `Infinity` all at once. Every nested send
+   * has a limit of its own.
+   *
+   * @default {10}
+   */
+  readonly concurrency?: number;
+  /**
+   * What becomes of failed event handlers and unconfirmed notifications, after
+   * everything else has been done. `"throw"`: the call throws one
+   * {@linkcode EventHandlingError}, which holds its result. `"isolate"`: the
+   * call succeeds; only the observer sees them.
+   *
+   * @default {"throw"}
+   */
+  readonly onError?: "throw" | "isolate";
+  /**
+   * How many levels of events may follow from one call; deeper ones are dropped
+   * with an {@linkcode EventCycleError}.
+   *
+   * @default {32}
+   */
+  readonly maxDepth?: number;
+}
+
+/** What an application is made of, beside its handlers. */
+export interface BootstrapOptions {
+  /** Builds handler classes and services. @default classes whose constructors take nothing are built with `new` */
+  readonly container?: Container;
+  /** How long scoped services live. @default {"send"} if the container has scopes, else {"none"} */
+  readonly scope?: ScopeStrategy;
+  /** Takes notifications. Without one, emitting a notification is refused. @default none */
+  readonly broker?: Publisher;
+  /** Encodes notifications. @default {jsonCodec()} */
+  readonly codec?: Codec;
+  /** What publishes the notifications, as a URI reference: the `source` of CloudEvents. @default {"/"} */
+  readonly source?: string;
+  /** Middlewares around all handlers, outside of those that the registry uses. @default none */
+  readonly middlewares?: readonly Middleware[];
+  /** Sees everything that happens to messages. @default none */
+  readonly observer?: Observer;
+  /** How events are handled. */
+  readonly eventHandling?: EventHandlingOptions;
+  /** Functions to run before the first call, one after the other. @default none */
+  readonly onStartup?: ReadonlyArray<() => void | Promise<void>>;
+  /** Functions to run when the application is disposed, the last first. @default none */
+  readonly onShutdown?: ReadonlyArray<() => void | Promise<void>>;
+  /** Measures the durations that the observer sees. @default {systemClock} */
+  readonly clock?: Clock;
+}
+
+/**
+ * Makes an application of a registry. It is synchronous and starts nothing: the
+ * first call awaits the start-up functions.
+ *
+ * @throws {DuplicateHandlerError} If a request is bound twice, or an event twice to the same handler.
+ * @throws {TypeError} If a handler cannot handle its message: a chain or an async function for a stream, a
+ * generator for anything else, a class that the container does not know; or if two notifications share their
+ * topic and wire type.
+ * @throws {RangeError} If an option is out of range.
+ *
+ * @example An application
+ * ```ts
+ * import { bootstrap, command, domainEvent, handlers, type } from "@sluice/cqrs";
+ * import assert from "node:assert/strict";
+ *
+ * const Join = command("meeting.join", type<{ userId: string }>());
+ * const Entered = domainEvent("meeting.entered", type<{ userId: string }>());
+ * const greeted: string[] = [];
+ *
+ * const app = bootstrap(
+ *   handlers()
+ *     .on(Join, ({ userId }, { emit }) => emit(Entered({ userId })))
+ *     .on(Entered, ({ userId }) => void greeted.push(userId)),
+ * );
+ * await app.send(Join({ userId: "u1" }));
+ * assert.deepEqual(greeted, ["u1"]);
+ * ```
+ */
+export function bootstrap<M extends AnyMessage>(
+  registry: HandlerModule<M>,
+  options: BootstrapOptions = {},
+): App<M> {
+  const { container = plainContainer, middlewares = [] } = options;
+  const scope = options.scope ?? (container.createScope === undefined ? "none" : "send");
+  const bindings = bindingsOf(registry, [...new Set(middlewares)]);
+  checkBindings(bindings);
+
+  const calls = new Map<string, Invoke>();
+  const streams = new Map<string, InvokeStream>();
+  const events = new Map<string, Invoke[]>();
+  for (const { definition: { type, kind }, handler, middlewares } of bindings) {
+    const invoke = compile(handler, { type, kind, container, scope });
+    if (kind === "stream") streams.set(type, composeStream(middlewares, invoke));
+    else if (kind === "command" || kind === "query") {
+      calls.set(type, composeCall(middlewares, invoke));
+    } else events.set(type, [...events.get(type) ?? [], composeCall(middlewares, invoke)]);
+  }
+  return new Mediator({ ...mediatorOptions(options), calls, streams, events, container, scope });
+}
+
+function mediatorOptions(options: BootstrapOptions): Omit<
+  MediatorOptions,
+  "calls" | "streams" | "events" | "container" | "scope"
+> {
+  const { concurrency = 10, onError = "throw", maxDepth = 32 } = options.eventHandling ?? {};
+  checkPositive("concurrency", concurrency);
+  checkPositive("maxDepth", maxDepth);
+  return {
+    concurrency,
+    maxDepth,
+    onError,
+    publisher: options.broker,
+    codec: options.codec ?? jsonCodec(),
+    source: options.source ?? "/",
+    observer: options.observer,
+    onStartup: options.onStartup ?? [],
+    onShutdown: options.onShutdown ?? [],
+    clock: options.clock ?? systemClock,
+  };
+}
+
+function checkPositive(option: string, value: number): void {
+  if (value === Infinity || (Number.isInteger(value) && value > 0)) return;
+  throw new RangeError(
+    `Cannot bootstrap as "${option}" must be a positive integer or Infinity: ${value}`,
+  );
+}
+
+function checkBindings(bindings: readonly Binding[]): void {
+  const definitions = new Map<string, AnyDefinition>();
+  const wireNames = new Map<string, string>();
+  const seen = new Map<string, Set<unknown>>();
+  for (const { definition, handler } of bindings) {
+    const { type, kind } = definition;
+    const handlers = seen.get(type) ?? new Set();
+    const isEvent = kind === "event" || kind === "notification";
+    if (handlers.has(handler) || (!isEvent && handlers.size > 0)) {
+      throw new DuplicateHandlerError(type);
+    }
+    seen.set(type, handlers.add(handler));
+    const known = definitions.get(type);
+    if (known !== undefined && known.kind !== kind) {
+      throw new TypeError(`Cannot handle "${type}" as both a ${known.kind} and a ${kind}`);
+    }
+    definitions.set(type, definition);
+    if (isNotification(definition)) checkWireName(definition, wireNames);
+  }
+}
+
+function checkWireName(
+  { type, topic, wireType }: NotificationDefinition<string, unknown>,
+  wireNames: Map<string, string>,
+): void {
+  const wireName = JSON.stringify([topic, wireType]);
+  const other = wireNames.get(wireName);
+  if (other !== undefined && other !== type) {
+    throw new TypeError(
+      `Cannot tell "${type}" from "${other}" as both are "${wireType}" on topic "${topic}"`,
+    );
+  }
+  wireNames.set(wireName, type);
+}
+
+function isNotification(
+  definition: AnyDefinition,
+): definition is NotificationDefinition<string, unknown> {
+  return definition.kind === "notification";
+}

@@ -1,0 +1,177 @@
+import type { MessageKind } from "../message/mod.ts";
+import type { CallContext } from "./call_context.ts";
+import { type ChainHandler, invokeChain } from "./chain.ts";
+import type { Container, ScopeStrategy, Token } from "./container.ts";
+import { type FallbackHandler, invokeFallback, invokeStreamFallback } from "./fallback.ts";
+import type { Invoke } from "./frame.ts";
+import type { AnyHandler } from "./handler.ts";
+import { invokeRetry, invokeStreamRetry, type RetryHandler } from "./retry.ts";
+import { LazyScope } from "./scope.ts";
+import { invokeStreamTimeout, invokeTimeout, type TimeoutHandler } from "./timeout.ts";
+
+/** What a handler is compiled for. */
+export interface CompileTarget {
+  /** The type of the message that it handles. */
+  readonly type: string;
+  /** The kind of the message. */
+  readonly kind: MessageKind;
+  /** Builds handler classes. */
+  readonly container: Container;
+  /** How long their services live. */
+  readonly scope: ScopeStrategy;
+}
+
+type AnyFunction = (data: unknown, context: CallContext) => unknown;
+type AnyObject = { handle: AnyFunction };
+type AnyComposite =
+  | ChainHandler<never, never>
+  | FallbackHandler<never, never>
+  | RetryHandler<never, never>
+  | TimeoutHandler<never, never>;
+
+/**
+ * Makes one function of a handler, whatever it is made of.
+ *
+ * @throws {TypeError} If it is none, or cannot handle messages of this kind.
+ */
+export function compile(handler: AnyHandler, target: CompileTarget): Invoke {
+  if (isComposite(handler)) return compileComposite(handler, target);
+  return target.scope === "handler"
+    ? scoped(compileLeaf(handler, target), target)
+    : compileLeaf(handler, target);
+}
+
+function compileLeaf(handler: unknown, target: CompileTarget): Invoke {
+  if (isHandlerClass(handler)) return compileClass(handler, target);
+  if (typeof handler === "function") {
+    const run = handler as AnyFunction;
+    checkShape(run, target);
+    return (context) => run(context.message.data, context);
+  }
+  if (isHandlerObject(handler)) {
+    checkShape(handler.handle, target);
+    return (context) => handler.handle(context.message.data, context);
+  }
+  throw new TypeError(
+    `Cannot handle "${target.type}" with ${
+      handler === null ? "null" : typeof handler
+    }: a handler is a function, an object with "handle" or a class of such objects`,
+  );
+}
+
+function compileClass(handler: Token<AnyObject>, target: CompileTarget): Invoke {
+  const handle: unknown = (handler as { readonly prototype?: AnyObject }).prototype?.handle;
+  if (typeof handle === "function") checkShape(handle as AnyFunction, target);
+  if (target.container.has?.(handler) === false) {
+    throw new TypeError(
+      `Cannot handle "${target.type}" as the container does not know "${nameOf(handler)}"`,
+    );
+  }
+  if (target.kind === "stream") {
+    return async function* (context) {
+      const instance = await context.scope.resolve(handler);
+      yield* instance.handle(context.message.data, context) as AsyncIterable<unknown>;
+    };
+  }
+  return async (context) => {
+    const instance = await context.scope.resolve(handler);
+    return await instance.handle(context.message.data, context);
+  };
+}
+
+function compileComposite(handler: AnyComposite, target: CompileTarget): Invoke {
+  const isStream = target.kind === "stream";
+  switch (handler.composite) {
+    case "chain": {
+      if (isStream) {
+        throw new TypeError(`Cannot handle "${target.type}" with a chain as it is a stream`);
+      }
+      const links = handler.links.map((link) => compile(link as AnyHandler, target));
+      const { defaultHandler } = handler;
+      return invokeChain(links, defaultHandler && compile(defaultHandler as AnyHandler, target));
+    }
+    case "fallback": {
+      const primary = compile(handler.primary as AnyHandler, target);
+      const secondary = compile(handler.secondary as AnyHandler, target);
+      return (isStream ? invokeStreamFallback : invokeFallback)(
+        primary,
+        secondary,
+        handler.options,
+      );
+    }
+    case "retry": {
+      const invoke = compile(handler.handler as AnyHandler, target);
+      return (isStream ? invokeStreamRetry : invokeRetry)(invoke, handler.policy);
+    }
+    case "timeout": {
+      const invoke = compile(handler.handler as AnyHandler, target);
+      const { timeoutMs, options } = handler;
+      return (isStream ? invokeStreamTimeout : invokeTimeout)(invoke, timeoutMs, options);
+    }
+  }
+}
+
+/**
+ * Gives each run of a handler a scope of its own, disposed before anything
+ * that follows the run. Every run has a frame to itself, which can carry it.
+ */
+function scoped(invoke: Invoke, { kind, container }: CompileTarget): Invoke {
+  if (kind === "stream") {
+    return async function* (context) {
+      const scope = context.scope = new LazyScope(container);
+      try {
+        yield* invoke(context) as AsyncIterable<unknown>;
+      } finally {
+        await scope.dispose();
+      }
+    };
+  }
+  return async (context) => {
+    const scope = context.scope = new LazyScope(container);
+    try {
+      return await invoke(context);
+    } finally {
+      await scope.dispose();
+    }
+  };
+}
+
+/** Refuses what can be seen to give the wrong kind of answer. Functions that hide it are taken at their word. */
+function checkShape(run: AnyFunction, { type, kind }: CompileTarget): void {
+  const tag: unknown = (run as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+  const isGenerator = tag === "AsyncGeneratorFunction" || tag === "GeneratorFunction";
+  if (kind === "stream" && tag === "AsyncFunction") {
+    throw new TypeError(
+      `Cannot handle "${type}" with async function "${
+        nameOf(run)
+      }": a stream needs an async generator`,
+    );
+  }
+  if (kind !== "stream" && isGenerator) {
+    throw new TypeError(
+      `Cannot handle "${type}" with generator "${nameOf(run)}": a ${kind} is answered once`,
+    );
+  }
+}
+
+/** Tells handler classes from functions: by their `handle` method, or by being written as a class. */
+function isHandlerClass(handler: unknown): handler is Token<AnyObject> {
+  if (typeof handler !== "function") return false;
+  if (typeof (handler.prototype as { handle?: unknown } | undefined)?.handle === "function") {
+    return true;
+  }
+  return /^class\b/.test(Function.prototype.toString.call(handler));
+}
+
+function isHandlerObject(handler: unknown): handler is AnyObject {
+  return typeof handler === "object" && handler !== null && "handle" in handler &&
+    typeof handler.handle === "function";
+}
+
+function isComposite(handler: unknown): handler is AnyComposite {
+  return typeof handler === "object" && handler !== null && "composite" in handler;
+}
+
+function nameOf(value: AnyFunction | Token<unknown>): string {
+  return ("name" in value && value.name) || "anonymous";
+}

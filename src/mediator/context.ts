@@ -1,0 +1,66 @@
+import type {
+  AnyEvent,
+  AnyMessage,
+  AnyRequest,
+  AnyStreamRequest,
+  ItemOf,
+  MessageMetadata,
+  ResultOf,
+} from "../message/mod.ts";
+import type { Token } from "./container.ts";
+import type { ItemStream } from "./item_stream.ts";
+import type { ObserverEvent } from "./observer.ts";
+
+/** How a request is sent or a stream opened. */
+export interface CallOptions {
+  /**
+   * Cancels the call: its handler's signal aborts, and the call rejects at once
+   * with the signal's reason. What a handler has brought to success before is
+   * not undone: its events are dispatched and published to their end.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What a handler receives beside the data of its message. It belongs to one run
+ * of one handler; middlewares may add to it. Its members may be taken out
+ * (`({ userId }, { emit }) => …`).
+ */
+export interface Context {
+  /** The message being handled. */
+  readonly message: AnyMessage;
+  /** The id of the message. */
+  readonly id: string;
+  /** The metadata of the message, with the correlation and causation that follow from where it was sent or emitted. */
+  readonly metadata: MessageMetadata;
+  /** Aborts when the caller does, when the reader of a stream leaves, or when a time limit passes. */
+  readonly signal: AbortSignal;
+  /**
+   * Emits events: they are kept if this run of the handler succeeds and dropped
+   * if it throws.
+   *
+   * @throws {HandlerSettledError} If the run has settled or was cancelled.
+   * @throws {NoPublisherError} If a notification is emitted and no broker is configured.
+   * @throws {MessageEncodeError} If a notification cannot be encoded.
+   */
+  readonly emit: (...events: readonly AnyEvent[]) => void;
+  /**
+   * Sends another request of the same application. It is cancelled with this
+   * handler and shares its scope of services. Its type is looked up at run time;
+   * inject a `Sender` for a checked one.
+   */
+  readonly send: <R extends AnyRequest>(request: R, options?: CallOptions) => Promise<ResultOf<R>>;
+  /** Opens another stream of the same application, as {@linkcode Context.send} sends. */
+  readonly stream: <R extends AnyStreamRequest>(
+    request: R,
+    options?: CallOptions,
+  ) => ItemStream<ItemOf<R>>;
+  /** Gives a service of the container, in the scope that the application's strategy decides. */
+  readonly resolve: <T>(token: Token<T>) => Promise<T>;
+}
+
+/** What a middleware receives: the context of the handler that it wraps, without `emit`. */
+export interface MiddlewareContext extends Omit<Context, "emit"> {
+  /** Tells the application's observer what happened. */
+  readonly report: (event: ObserverEvent) => void;
+}

@@ -1,0 +1,132 @@
+import type { AnyMessage } from "../message/mod.ts";
+import { type CircuitBreaker, CircuitOpenError, type CircuitPermit } from "../resilience/mod.ts";
+import type { CallContext } from "./call_context.ts";
+import type { CompositeHandler } from "./composite.ts";
+import { type Invoke, type InvokeStream, runFrame, streamFrame } from "./frame.ts";
+import type { Handler } from "./handler.ts";
+
+/**
+ * When a stream may start again with another handler:
+ *
+ * - `"beforeFirstItem"`: only as long as nothing has been delivered.
+ * - `"restart"`: at any time, from the beginning; what was delivered before stays delivered, so items may repeat.
+ */
+export type RestartMode = "beforeFirstItem" | "restart";
+
+/** How {@linkcode fallback} decides. */
+export interface FallbackOptions {
+  /**
+   * Whether the secondary may answer after this error of the primary. A
+   * refusal by the circuit breaker always counts.
+   *
+   * @default {() => true}
+   */
+  readonly when?: ((error: unknown) => boolean) | undefined;
+  /** Keeps calls away from a primary that fails repeatedly; they go to the secondary at once. @default none */
+  readonly circuitBreaker?: CircuitBreaker | undefined;
+  /** When a stream may start again with the secondary. @default {"beforeFirstItem"} */
+  readonly mode?: RestartMode | undefined;
+}
+
+/** A fallback, as {@linkcode fallback} describes it. */
+export interface FallbackHandler<M extends AnyMessage, C> extends CompositeHandler<M, C> {
+  /** Tells this composite from the others. */
+  readonly composite: "fallback";
+  /** Answers as long as it can. */
+  readonly primary: Handler<M, C>;
+  /** Answers when the primary fails. */
+  readonly secondary: Handler<M, C>;
+  /** How it decides. */
+  readonly options: FallbackOptions;
+}
+
+/**
+ * Makes a handler that lets `secondary` answer when `primary` fails. What the
+ * primary emitted is dropped then; an error of the secondary reaches the caller.
+ * A caller that aborts gets no fallback.
+ *
+ * @example A cached answer while the source is away
+ * ```ts
+ * import { bootstrap, fallback, handlers, query } from "@sluice/cqrs";
+ * import assert from "node:assert/strict";
+ *
+ * const Quote = query("quote").returns<number>();
+ * const live = (): number => { throw new Error("Unavailable"); };
+ * const app = bootstrap(handlers().on(Quote, fallback(live, () => 41)));
+ * assert.equal(await app.send(Quote()), 41);
+ * ```
+ */
+export function fallback<M extends AnyMessage, C>(
+  primary: Handler<M, C>,
+  secondary: Handler<M, C>,
+  options: FallbackOptions = {},
+): FallbackHandler<M, C> {
+  return { composite: "fallback", primary, secondary, options };
+}
+
+/** Makes one handler of a compiled primary and secondary. */
+export function invokeFallback(
+  primary: Invoke,
+  secondary: Invoke,
+  options: FallbackOptions,
+): Invoke {
+  const { circuitBreaker } = options;
+  return async (context) => {
+    const run = () => runFrame(context, primary);
+    try {
+      if (circuitBreaker === undefined) return await run();
+      return await circuitBreaker.call(run, { signal: context.cancellation });
+    } catch (error) {
+      if (!allows(options, context, error)) throw error;
+      context.report({ type: "fell_back", message: context.message, error });
+    }
+    return runFrame(context, secondary);
+  };
+}
+
+/** Makes one streaming handler of a compiled primary and secondary. */
+export function invokeStreamFallback(
+  primary: Invoke,
+  secondary: Invoke,
+  options: FallbackOptions,
+): InvokeStream {
+  const { circuitBreaker, mode = "beforeFirstItem" } = options;
+  return async function* (context) {
+    let delivered = false;
+    try {
+      for await (const item of guarded(primary, circuitBreaker, context)) {
+        delivered = true;
+        yield item;
+      }
+      return;
+    } catch (error) {
+      if (delivered && mode === "beforeFirstItem") throw error;
+      if (!allows(options, context, error)) throw error;
+      context.report({ type: "fell_back", message: context.message, error });
+    }
+    yield* streamFrame(context, secondary);
+  };
+}
+
+/** Streams the primary and tells its circuit breaker how that ended; a reader who leaves tells nothing. */
+async function* guarded(
+  primary: Invoke,
+  circuitBreaker: CircuitBreaker | undefined,
+  context: CallContext,
+): AsyncGenerator<unknown, void, void> {
+  const permit: CircuitPermit | undefined = await circuitBreaker?.acquire();
+  try {
+    yield* streamFrame(context, primary);
+    await permit?.success();
+  } catch (error) {
+    await (context.cancellation?.aborted === true ? permit?.release() : permit?.failure(error));
+    throw error;
+  } finally {
+    await permit?.release();
+  }
+}
+
+function allows({ when }: FallbackOptions, context: CallContext, error: unknown): boolean {
+  if (context.cancellation?.aborted === true) return false;
+  return when === undefined || error instanceof CircuitOpenError || when(error);
+}

@@ -1,0 +1,66 @@
+import { AppClosedError } from "./app.ts";
+
+type Hook = () => void | Promise<void>;
+
+/** Sees to it that start-up comes before every call, and shutdown after the last. */
+export class Lifecycle {
+  readonly #startup: Hook[];
+  readonly #shutdown: readonly Hook[];
+  #starting: Promise<void> | undefined;
+  #isStarted: boolean;
+  #inFlight = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(onStartup: readonly Hook[], onShutdown: readonly Hook[]) {
+    this.#startup = [...onStartup];
+    this.#shutdown = onShutdown;
+    this.#isStarted = onStartup.length === 0;
+  }
+
+  /**
+   * Lets a call in, which must {@linkcode Lifecycle.leave} at its end. Calls
+   * from within a call always come in, so that what is in flight can finish.
+   *
+   * @returns What the call has to wait for, if anything.
+   */
+  enter(isNested: boolean): Promise<void> | undefined {
+    if (this.#closing !== undefined && !isNested) throw new AppClosedError();
+    this.#inFlight++;
+    return this.#isStarted ? undefined : this.start();
+  }
+
+  leave(): void {
+    this.#inFlight--;
+    if (this.#inFlight === 0) this.#idle?.resolve();
+  }
+
+  start(): Promise<void> {
+    return this.#starting ??= this.#start();
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #start(): Promise<void> {
+    try {
+      for (let hook = this.#startup[0]; hook !== undefined; hook = this.#startup[0]) {
+        await hook();
+        this.#startup.shift();
+      }
+      this.#isStarted = true;
+    } catch (error) {
+      this.#starting = undefined;
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#inFlight > 0) {
+      this.#idle = Promise.withResolvers();
+      await this.#idle.promise;
+    }
+    for (const hook of this.#shutdown.toReversed()) await hook();
+  }
+}

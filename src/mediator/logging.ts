@@ -1,0 +1,76 @@
+import type { MiddlewareContext } from "./context.ts";
+import type { MiddlewareFunction } from "./middleware.ts";
+
+/** The levels that {@linkcode logging} uses. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/**
+ * The logger that {@linkcode logging} writes to. LogTape's `Logger` is one as it
+ * is; for others a few lines adapt.
+ */
+export interface Logger {
+  /** Writes a record of level debug. */
+  debug(message: string, properties: Record<string, unknown>): void;
+  /** Writes a record of level info. */
+  info(message: string, properties: Record<string, unknown>): void;
+  /** Writes a record of level warning. */
+  warning(message: string, properties: Record<string, unknown>): void;
+  /** Writes a record of level error. */
+  error(message: string, properties: Record<string, unknown>): void;
+  /** Whether records of a level go anywhere; without it, all do. */
+  isEnabledFor?(level: LogLevel): boolean;
+}
+
+/** What {@linkcode logging} writes. */
+export interface LoggingOptions {
+  /** The level of a message that was handled. @default {"debug"} */
+  readonly level?: LogLevel;
+  /** The level of a message whose handler failed. @default {"error"} */
+  readonly failureLevel?: LogLevel;
+  /**
+   * Adds properties to a record. The data of messages is not logged by itself,
+   * because it may be personal or secret.
+   *
+   * @default nothing
+   */
+  readonly properties?: (context: MiddlewareContext) => Record<string, unknown>;
+}
+
+/**
+ * Creates a middleware that logs how each message was handled and how long
+ * that took. When neither level is enabled it computes nothing.
+ */
+export function logging(
+  logger: Logger,
+  { level = "debug", failureLevel = "error", properties }: LoggingOptions = {},
+): MiddlewareFunction<object> {
+  const isEnabled = (level: LogLevel) => logger.isEnabledFor?.(level) ?? true;
+
+  async function logged(
+    context: MiddlewareContext,
+    next: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const startedMs = performance.now();
+    const record = (more: Record<string, unknown>) => ({
+      kind: context.message.kind,
+      type: context.message.type,
+      id: context.id,
+      durationMs: performance.now() - startedMs,
+      ...properties?.(context),
+      ...more,
+    });
+    try {
+      const result = await next();
+      if (isEnabled(level)) logger[level]("Handled {type} in {durationMs} ms", record({}));
+      return result;
+    } catch (error) {
+      if (isEnabled(failureLevel)) {
+        logger[failureLevel]("Failed to handle {type} after {durationMs} ms", record({ error }));
+      }
+      throw error;
+    }
+  }
+
+  return (context, next) =>
+    isEnabled(level) || isEnabled(failureLevel) ? logged(context, next) : next();
+}

@@ -1,0 +1,263 @@
+import type { Publisher } from "../broker/mod.ts";
+import type { Clock } from "../clock.ts";
+import type {
+  AnyEvent,
+  AnyRequest,
+  AnyStreamRequest,
+  Codec,
+  Envelope,
+  ItemOf,
+  Notification,
+  ResultOf,
+} from "../message/mod.ts";
+import { type App, HandlerNotFoundError } from "./app.ts";
+import { CallContext, type Emission, envelopeOf, NoPublisherError } from "./call_context.ts";
+import type { Container, ScopeStrategy } from "./container.ts";
+import type { CallOptions } from "./context.ts";
+import { type CascadeRuntime, EventCascade, EventHandlingError } from "./event_cascade.ts";
+import { dropReason, type Invoke, type InvokeStream } from "./frame.ts";
+import { type ItemStream, StreamCall, type StreamEnd } from "./item_stream.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import type { Observer, ObserverEvent } from "./observer.ts";
+import { LazyScope } from "./scope.ts";
+import { Watch } from "./watch.ts";
+
+/** What `bootstrap` makes of a registry and its options. */
+export interface MediatorOptions {
+  readonly calls: ReadonlyMap<string, Invoke>;
+  readonly streams: ReadonlyMap<string, InvokeStream>;
+  readonly events: ReadonlyMap<string, readonly Invoke[]>;
+  readonly container: Container;
+  readonly scope: ScopeStrategy;
+  readonly publisher: Publisher | undefined;
+  readonly codec: Codec;
+  readonly source: string;
+  readonly observer: Observer | undefined;
+  readonly concurrency: number;
+  readonly maxDepth: number;
+  readonly onError: "throw" | "isolate";
+  readonly onStartup: ReadonlyArray<() => void | Promise<void>>;
+  readonly onShutdown: ReadonlyArray<() => void | Promise<void>>;
+  readonly clock: Clock;
+}
+
+/** The application itself: it looks handlers up, runs them, and sees to what follows. */
+export class Mediator implements App<never>, CascadeRuntime {
+  readonly codec: Codec;
+  readonly source: string;
+  readonly publisher: Publisher | undefined;
+  readonly concurrency: number;
+  readonly maxDepth: number;
+  readonly report: ((event: ObserverEvent) => void) | undefined;
+  readonly now: () => number;
+  readonly #options: MediatorOptions;
+  readonly #lifecycle: Lifecycle;
+  /** What calls share when scopes are switched off. */
+  readonly #unscoped: LazyScope | undefined;
+
+  constructor(options: MediatorOptions) {
+    const { container, observer } = options;
+    this.codec = options.codec;
+    this.source = options.source;
+    this.publisher = options.publisher;
+    this.concurrency = options.concurrency;
+    this.maxDepth = options.maxDepth;
+    this.report = observer && ((event) => observe(observer, event));
+    this.now = () => options.clock.now();
+    this.#options = options;
+    this.#lifecycle = new Lifecycle(options.onStartup, options.onShutdown);
+    this.#unscoped = options.scope === "none"
+      ? new LazyScope({ resolve: (token) => container.resolve(token) })
+      : undefined;
+  }
+
+  /** Called with options from outside, with a signal and a cause from within a handler. */
+  send<R extends AnyRequest>(
+    request: R,
+    options?: CallOptions,
+    cause?: CallContext,
+  ): Promise<ResultOf<R>> {
+    return this.#call(request, options?.signal, cause) as Promise<ResultOf<R>>;
+  }
+
+  stream<R extends AnyStreamRequest>(
+    request: R,
+    options?: CallOptions,
+    cause?: CallContext,
+  ): ItemStream<ItemOf<R>> {
+    return this.#open(request, options?.signal, cause) as ItemStream<ItemOf<R>>;
+  }
+
+  async dispatch(event: AnyEvent): Promise<void> {
+    if (!this.#options.events.has(event.type)) throw new HandlerNotFoundError(event.type);
+    await this.#cascade((cascade) => cascade.dispatch(event));
+  }
+
+  async emit(event: AnyEvent): Promise<void> {
+    const envelope = event.kind === "notification"
+      ? await this.envelope(event, undefined)
+      : undefined;
+    await this.#cascade((cascade) =>
+      cascade.follow([{ message: event, cause: undefined, envelope }])
+    );
+  }
+
+  start(): Promise<void> {
+    return this.#lifecycle.start();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifecycle.close();
+  }
+
+  handlersOf(type: string): readonly Invoke[] {
+    return this.#options.events.get(type) ?? [];
+  }
+
+  envelope(message: Notification, cause: CallContext | undefined): Envelope | Promise<Envelope> {
+    if (this.publisher === undefined) throw new NoPublisherError(message.type);
+    return envelopeOf(message, this, cause);
+  }
+
+  async #call(
+    message: AnyRequest,
+    signal: AbortSignal | undefined,
+    cause: CallContext | undefined,
+  ): Promise<unknown> {
+    const invoke = this.#options.calls.get(message.type);
+    if (invoke === undefined) throw new HandlerNotFoundError(message.type);
+    signal?.throwIfAborted();
+    const starting = this.#lifecycle.enter(cause !== undefined);
+    const scope = this.#scopeFor(cause);
+    const context = new CallContext({ runtime: this, message, signal, cause, scope });
+    const watch = this.report && new Watch(this.report, this.now, message);
+    try {
+      if (starting !== undefined) await starting;
+      const running = invoke(context);
+      const result = signal === undefined
+        ? await running
+        : await untilAborted(running, signal, watch);
+      context.close();
+      if (context.hasEmissions) {
+        await context.encoded;
+        await this.#follow(context.takeEmissions(), scope, result);
+      }
+      watch?.completed();
+      return result;
+    } catch (error) {
+      context.drop(dropReason(context));
+      if (signal?.aborted === true && error === signal.reason) watch?.cancelled(error);
+      else watch?.failed(error);
+      throw error;
+    } finally {
+      this.#lifecycle.leave();
+      if (scope !== this.#unscoped && scope !== cause?.scope) await scope.dispose();
+    }
+  }
+
+  #open(
+    message: AnyStreamRequest,
+    signal: AbortSignal | undefined,
+    cause: CallContext | undefined,
+  ): StreamCall {
+    let watch: Watch | undefined;
+    const scope = this.#scopeFor(cause);
+    const invoke = this.#options.streams.get(message.type);
+    return new StreamCall({
+      open: async (signal) => {
+        if (invoke === undefined) throw new HandlerNotFoundError(message.type);
+        const starting = this.#lifecycle.enter(cause !== undefined);
+        try {
+          await starting;
+        } catch (error) {
+          this.#lifecycle.leave();
+          throw error;
+        }
+        watch = this.report && new Watch(this.report, this.now, message);
+        return new CallContext({
+          runtime: this,
+          message,
+          signal,
+          cause,
+          scope: this.#scopeFor(cause),
+        });
+      },
+      invoke: (context) => (invoke as InvokeStream)(context),
+      follow: (emissions, item) => this.#follow(emissions, scope, item),
+      end: async (end) => {
+        this.#lifecycle.leave();
+        tell(watch, end);
+        if (scope !== this.#unscoped && scope !== cause?.scope) await scope.dispose();
+      },
+    }, signal);
+  }
+
+  /** Dispatches what a handler has emitted on its way to success. */
+  async #follow(
+    emissions: readonly Emission[],
+    scope: LazyScope,
+    result: unknown,
+  ): Promise<void> {
+    const cascade = new EventCascade(this, scope);
+    await cascade.follow(emissions);
+    this.#raise(cascade, result);
+  }
+
+  async #cascade(run: (cascade: EventCascade) => Promise<void>): Promise<void> {
+    const starting = this.#lifecycle.enter(false);
+    const scope = this.#scopeFor(undefined);
+    const cascade = new EventCascade(this, scope);
+    try {
+      await starting;
+      await run(cascade);
+      this.#raise(cascade, undefined);
+    } finally {
+      this.#lifecycle.leave();
+      if (scope !== this.#unscoped) await scope.dispose();
+    }
+  }
+
+  #raise({ failures }: EventCascade, result: unknown): void {
+    if (failures.length > 0 && this.#options.onError === "throw") {
+      throw new EventHandlingError(failures, result);
+    }
+  }
+
+  #scopeFor(cause: CallContext | undefined): LazyScope {
+    if (this.#unscoped !== undefined) return this.#unscoped;
+    if (cause !== undefined && this.#options.scope === "send") return cause.scope;
+    return new LazyScope(this.#options.container);
+  }
+}
+
+/** An observer must not throw; one that does is not let into the work that it observes. */
+function observe(observer: Observer, event: ObserverEvent): void {
+  try {
+    observer(event);
+  } catch {
+    // Documented on `Observer`.
+  }
+}
+
+function tell(watch: Watch | undefined, end: StreamEnd): void {
+  if (end.outcome === "completed") watch?.completed();
+  else if (end.outcome === "failed") watch?.failed(end.error);
+  else watch?.cancelled(end.reason);
+}
+
+/** Settles as `running` does, or rejects as soon as `signal` aborts; what comes later goes to the observer. */
+function untilAborted(
+  running: unknown,
+  signal: AbortSignal,
+  watch: Watch | undefined,
+): Promise<unknown> {
+  if (!(running instanceof Promise)) return Promise.resolve(running);
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      running.then(() => watch?.overran("fulfilled"), () => watch?.overran("rejected"));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    running.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

@@ -1,0 +1,73 @@
+import type { AnyMessage } from "../message/mod.ts";
+import type { MiddlewareContext } from "./context.ts";
+
+/**
+ * What a middleware may hand inwards: another message of the same type, a
+ * narrower signal, and what it adds to the context of the handlers inside.
+ */
+export type NextOverrides<A extends object> = A & {
+  /** Takes the place of the message for everything further in; must have the same type. */
+  readonly message?: AnyMessage;
+  /** Takes the place of the signal for everything further in. */
+  readonly signal?: AbortSignal;
+};
+
+/** The arguments of `next`: required when the middleware promises additions. */
+export type NextArguments<A extends object> = Partial<A> extends A ? [overrides?: NextOverrides<A>]
+  : [overrides: NextOverrides<A>];
+
+/** Runs what the middleware wraps, and gives its result. */
+export type Next<A extends object> = (...args: NextArguments<A>) => Promise<unknown>;
+
+/** Opens the stream that the middleware wraps. */
+export type NextStream<A extends object> = (...args: NextArguments<A>) => AsyncIterable<unknown>;
+
+/**
+ * A middleware as a function. It wraps every kind of handler: around a stream,
+ * `next()` resolves, without a result, when the stream has ended or its reader
+ * has left.
+ *
+ * Calling `next` again runs the handler again; only the events of runs that
+ * succeeded are dispatched. Around a stream that is possible until the first
+ * item has been delivered.
+ *
+ * @typeParam A What it adds to the context.
+ */
+export type MiddlewareFunction<A extends object> = (
+  context: MiddlewareContext,
+  next: Next<A>,
+) => Promise<unknown>;
+
+/** A middleware that treats the items of streams itself. */
+export interface StreamAwareMiddleware<A extends object> {
+  /** Wraps commands, queries and event handlers. */
+  readonly handle: MiddlewareFunction<A>;
+  /** Wraps streaming requests. */
+  stream(context: MiddlewareContext, next: NextStream<A>): AsyncIterable<unknown>;
+}
+
+/**
+ * Wraps handlers: requests, streams and event handlers alike. The first one
+ * used is the outermost.
+ *
+ * @typeParam A What it adds to the context of the handlers inside.
+ *
+ * @example A middleware that adds to the context
+ * ```ts
+ * import { bootstrap, handlers, type Middleware, query } from "@sluice/cqrs";
+ * import assert from "node:assert/strict";
+ *
+ * const signedIn: Middleware<{ user: string }> = (context, next) =>
+ *   next({ user: context.metadata.headers["x-user"] ?? "nobody" });
+ *
+ * const WhoAmI = query("who-am-i").returns<string>();
+ * const app = bootstrap(handlers().use(signedIn).on(WhoAmI, (_data, { user }) => user));
+ * assert.equal(await app.send(WhoAmI(undefined, { headers: { "x-user": "Ada" } })), "Ada");
+ * ```
+ */
+export type Middleware<A extends object = object> =
+  | MiddlewareFunction<A>
+  | StreamAwareMiddleware<A>;
+
+/** Any middleware, as seen where its types no longer matter. */
+export type AnyMiddleware = Middleware<never>;

@@ -1,0 +1,88 @@
+/**
+ * The mediator: handlers, middlewares and the application that runs them.
+ *
+ * @module
+ */
+
+export {
+  type App,
+  AppClosedError,
+  DuplicateHandlerError,
+  type EventDispatcher,
+  HandlerNotFoundError,
+  type Sender,
+  type Streamer,
+} from "./app.ts";
+export { bootstrap, type BootstrapOptions, type EventHandlingOptions } from "./bootstrap.ts";
+export { HandlerSettledError, NoPublisherError } from "./call_context.ts";
+export {
+  chain,
+  type ChainDefault,
+  ChainExhaustedError,
+  type ChainHandler,
+  type ChainMessage,
+  type Link,
+  type LinkContext,
+} from "./chain.ts";
+export type { CompositeHandler } from "./composite.ts";
+export {
+  type Container,
+  type Scope,
+  type ScopeStrategy,
+  type ServiceToken,
+  type Token,
+  token,
+} from "./container.ts";
+export type { CallOptions, Context, MiddlewareContext } from "./context.ts";
+export { EventCycleError, type EventFailure, EventHandlingError } from "./event_cascade.ts";
+export {
+  fallback,
+  type FallbackHandler,
+  type FallbackOptions,
+  type RestartMode,
+} from "./fallback.ts";
+export type {
+  AnswerOf,
+  AnyHandler,
+  Handler,
+  HandlerClass,
+  HandlerFunction,
+  HandlerObject,
+} from "./handler.ts";
+export type { ItemStream } from "./item_stream.ts";
+export { type Logger, logging, type LoggingOptions, type LogLevel } from "./logging.ts";
+export type {
+  Middleware,
+  MiddlewareFunction,
+  Next,
+  NextArguments,
+  NextOverrides,
+  NextStream,
+  StreamAwareMiddleware,
+} from "./middleware.ts";
+export type { DropReason, Observer, ObserverEvent } from "./observer.ts";
+export {
+  type AlreadyHandled,
+  type AnyDefinition,
+  type HandlerModule,
+  type Handlers,
+  handlers,
+  type Registry,
+  type RegistryStep,
+} from "./registry.ts";
+export {
+  type HandlerRetryOptions,
+  type HandlerRetryPolicy,
+  retry,
+  type RetryHandler,
+  withRetry,
+} from "./retry.ts";
+export {
+  container,
+  type Lifetime,
+  ProviderNotFoundError,
+  type ProviderOptions,
+  type Resolver,
+  type ServiceContainer,
+} from "./service_container.ts";
+export { timeout, type TimeoutHandler, type TimeoutOptions, withTimeout } from "./timeout.ts";

@@ -1,0 +1,72 @@
+import type { AnyEvent, AnyMessage, Envelope } from "../message/mod.ts";
+
+/** Why emitted events were not dispatched. */
+export type DropReason =
+  /** The handler that emitted them threw, or a middleware around it did. */
+  | "handler_failed"
+  /** The caller aborted, or a time limit passed, before the handler succeeded. */
+  | "cancelled"
+  /** They lay deeper in a cascade than `maxDepth` allows. */
+  | "event_cycle";
+
+/**
+ * Something that the application did or failed to do with a message.
+ *
+ * Every message that is handled gives one `dispatched`, and then one
+ * `completed`, `failed` or `cancelled`.
+ */
+export type ObserverEvent =
+  /** A message goes to its handlers; `handlers` counts them. */
+  | { readonly type: "dispatched"; readonly message: AnyMessage; readonly handlers: number }
+  /** Everything that the message led to in this process is done. */
+  | { readonly type: "completed"; readonly message: AnyMessage; readonly durationMs: number }
+  /** A handler of the message failed for good, or an event that it emitted did. */
+  | {
+    readonly type: "failed";
+    readonly message: AnyMessage;
+    readonly durationMs: number;
+    readonly error: unknown;
+  }
+  /** The caller aborted or left before the message was handled to its end. */
+  | {
+    readonly type: "cancelled";
+    readonly message: AnyMessage;
+    readonly durationMs: number;
+    readonly reason: unknown;
+  }
+  /** An event has no handler in this process. */
+  | { readonly type: "unhandled"; readonly message: AnyMessage }
+  /** A handler failed and runs again after a delay; `attempt` counts the failed ones. */
+  | {
+    readonly type: "retrying";
+    readonly message: AnyMessage;
+    readonly attempt: number;
+    readonly delayMs: number;
+    readonly error: unknown;
+  }
+  /** A primary handler failed and its fallback answers. */
+  | { readonly type: "fell_back"; readonly message: AnyMessage; readonly error: unknown }
+  /** Emitted events will not be dispatched. */
+  | {
+    readonly type: "dropped";
+    readonly messages: readonly AnyEvent[];
+    readonly reason: DropReason;
+  }
+  /** A handler went on after its time limit or its caller's abort, and has ended now. */
+  | {
+    readonly type: "overran";
+    readonly message: AnyMessage;
+    readonly elapsedMs: number;
+    readonly outcome: "fulfilled" | "rejected";
+  }
+  /** The broker confirmed a message. */
+  | { readonly type: "published"; readonly envelope: Envelope }
+  /** The broker did not confirm a message. */
+  | { readonly type: "publish_failed"; readonly envelope: Envelope; readonly error: unknown };
+
+/**
+ * Sees everything that happens to messages. It is called synchronously, must
+ * return quickly and must not throw: what it throws is ignored, so that a
+ * broken observer cannot break what it observes.
+ */
+export type Observer = (event: ObserverEvent) => void;

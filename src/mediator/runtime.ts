@@ -1,0 +1,33 @@
+import type {
+  AnyRequest,
+  AnyStreamRequest,
+  Codec,
+  Envelope,
+  ItemOf,
+  Notification,
+  ResultOf,
+} from "../message/mod.ts";
+import type { CallContext } from "./call_context.ts";
+import type { CallOptions } from "./context.ts";
+import type { ItemStream } from "./item_stream.ts";
+import type { ObserverEvent } from "./observer.ts";
+
+/** What a running call needs of its application. */
+export interface Runtime {
+  readonly codec: Codec;
+  readonly source: string;
+  /** Tells the observer, if there is one. */
+  readonly report: ((event: ObserverEvent) => void) | undefined;
+  /** Fixes the final form of a notification; throws when there is nothing that could take it. */
+  envelope(message: Notification, cause: CallContext | undefined): Envelope | Promise<Envelope>;
+  send<R extends AnyRequest>(
+    request: R,
+    options?: CallOptions,
+    cause?: CallContext,
+  ): Promise<ResultOf<R>>;
+  stream<R extends AnyStreamRequest>(
+    request: R,
+    options?: CallOptions,
+    cause?: CallContext,
+  ): ItemStream<ItemOf<R>>;
+}

@@ -1,0 +1,46 @@
+import { type Container, describeToken, type Scope, type Token } from "./container.ts";
+
+/** Opens a scope of a container when the first service is asked for, and never twice. */
+export class LazyScope {
+  readonly #container: Container;
+  #scope: Promise<Scope> | undefined;
+  #disposed = false;
+
+  constructor(container: Container) {
+    this.#container = container;
+  }
+
+  async resolve<T>(token: Token<T>): Promise<T> {
+    if (this.#disposed) {
+      throw new TypeError(
+        `Cannot resolve "${describeToken(token)}" as the scope of its call is disposed`,
+      );
+    }
+    if (this.#container.createScope === undefined) return this.#container.resolve(token);
+    this.#scope ??= Promise.resolve(this.#container.createScope());
+    return (await this.#scope).resolve(token);
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    const scope = this.#scope;
+    this.#scope = undefined;
+    // A scope that could not be opened has told whoever asked for it.
+    await (await scope?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+}
+
+/** Stands in where no container is given: it builds classes whose constructors take nothing. */
+export const plainContainer: Container = {
+  resolve<T>(token: Token<T>): T {
+    if (!isPlainClass(token)) {
+      throw new TypeError(`Cannot build "${describeToken(token)}" as no container is configured`);
+    }
+    return new token();
+  },
+  has: isPlainClass,
+};
+
+function isPlainClass<T>(token: Token<T>): token is new () => T {
+  return typeof token === "function" && token.length === 0;
+}

@@ -1,0 +1,72 @@
+import type {
+  Message,
+  MessageKind,
+  MessageMetadata,
+  MetadataInit,
+  Notification,
+} from "./message.ts";
+import { uuidv7 } from "./uuid.ts";
+
+/** What all messages of one definition share. */
+export interface MessageTraits {
+  readonly kind: MessageKind;
+  readonly type: string;
+  /** Gives the partition key of a notification. */
+  readonly key?: ((data: never) => string) | undefined;
+}
+
+/** What all notifications of one definition share. */
+export interface NotificationTraits extends MessageTraits {
+  readonly kind: "notification";
+  readonly topic: string;
+  readonly wireType: string;
+  readonly schemaVersion?: string | undefined;
+}
+
+/**
+ * The one implementation of {@linkcode Message}. It makes its metadata on
+ * first use, because most commands and queries are handled without anybody
+ * looking at it.
+ */
+export class MessageValue implements Message {
+  readonly kind: MessageKind;
+  readonly type: string;
+  readonly data: unknown;
+  readonly #key: ((data: never) => string) | undefined;
+  readonly #init: MetadataInit | undefined;
+  readonly #createdMs: number = Date.now();
+  #metadata: MessageMetadata | undefined;
+
+  constructor(traits: MessageTraits, data: unknown, init: MetadataInit | undefined) {
+    this.kind = traits.kind;
+    this.type = traits.type;
+    this.data = data;
+    this.#key = traits.key;
+    this.#init = init;
+  }
+
+  get metadata(): MessageMetadata {
+    return this.#metadata ??= {
+      headers: {},
+      ...this.#init,
+      id: this.#init?.id ?? uuidv7(this.#createdMs),
+      time: this.#init?.time ?? new Date(this.#createdMs),
+      key: this.#init?.key ?? this.#key?.(this.data as never),
+    };
+  }
+}
+
+/** A message that leaves the process. */
+export class NotificationValue extends MessageValue implements Notification {
+  declare readonly kind: "notification";
+  readonly topic: string;
+  readonly wireType: string;
+  readonly schemaVersion: string | undefined;
+
+  constructor(traits: NotificationTraits, data: unknown, init: MetadataInit | undefined) {
+    super(traits, data, init);
+    this.topic = traits.topic;
+    this.wireType = traits.wireType;
+    this.schemaVersion = traits.schemaVersion;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Messages as values with wire names: their definitions, their validation at
+ * the edges, and the envelope in which they leave the process.
+ *
+ * @module
+ */
+
+export { type Codec, jsonCodec, MessageDecodeError, MessageEncodeError } from "./codec.ts";
+export {
+  command,
+  type CommandDefinition,
+  type Definition,
+  domainEvent,
+  type DomainEventDefinition,
+  type MessageArguments,
+  notification,
+  type NotificationDefinition,
+  type NotificationOptions,
+  query,
+  type QueryDefinition,
+  streamRequest,
+  type StreamRequestDefinition,
+  type SurvivesJson,
+} from "./definition.ts";
+export { type Envelope, type EnvelopeOptions, toEnvelope } from "./envelope.ts";
+export type {
+  Answer,
+  AnyEvent,
+  AnyMessage,
+  AnyRequest,
+  AnyStreamRequest,
+  Command,
+  DataOf,
+  DomainEvent,
+  ItemOf,
+  Message,
+  MessageKind,
+  MessageMetadata,
+  MessageOf,
+  MetadataInit,
+  Notification,
+  Query,
+  ResultOf,
+  StreamRequest,
+} from "./message.ts";
+export {
+  type InputOf,
+  type JsonOf,
+  type OutputOf,
+  type SchemaIssue,
+  type SchemaResult,
+  type StandardSchema,
+  type,
+} from "./schema.ts";
+export { MessageValidationError, type ValidationIssue } from "./validation.ts";
