@@ -131,6 +131,7 @@ export {
   type AnyEvent,
   type AnyMessage,
   type AnyRequest,
+  type AnySchema,
   type AnyStreamRequest,
   type Codec,
   type Command,

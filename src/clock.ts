@@ -27,10 +27,19 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimer(callback, delayMs) {
-    const timer = setTimeout(callback, delayMs);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (leftMs: number) => {
+      timer = leftMs > MAX_TIMEOUT_MS
+        ? setTimeout(() => wait(leftMs - MAX_TIMEOUT_MS), MAX_TIMEOUT_MS)
+        : setTimeout(callback, leftMs);
+    };
+    wait(delayMs);
     return () => clearTimeout(timer);
   },
 };
+
+/** What `setTimeout` can wait, 2^31 - 1 ms or 24.8 days; with more it fires at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
  * Waits for `delayMs` milliseconds of `clock`.

@@ -32,7 +32,9 @@ export interface Publisher extends AsyncDisposable {
 
 /** A broker did not confirm a message: it may or may not have been published. */
 export class PublishError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "PublishError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "publish";
   /** The id of the message. */
   readonly messageId: string;

@@ -94,7 +94,9 @@ export interface App<in M extends AnyMessage>
 
 /** Nothing handles a message. */
 export class HandlerNotFoundError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "HandlerNotFoundError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "handler_not_found";
   /** The type of the message. */
   readonly messageType: string;
@@ -108,7 +110,9 @@ export class HandlerNotFoundError extends SluiceError {
 
 /** A message that one handler answers has two. */
 export class DuplicateHandlerError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "DuplicateHandlerError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "duplicate_handler";
   /** The type of the message. */
   readonly messageType: string;
@@ -122,7 +126,9 @@ export class DuplicateHandlerError extends SluiceError {
 
 /** The application has been disposed. */
 export class AppClosedError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "AppClosedError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "app_closed";
 
   /** Creates the error. */

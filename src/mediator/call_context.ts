@@ -20,7 +20,9 @@ import type { LazyScope } from "./scope.ts";
 
 /** A handler emitted an event after its run had settled or was cancelled, so nobody waits for it any more. */
 export class HandlerSettledError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "HandlerSettledError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "handler_settled";
   /** The type of the event that was refused. */
   readonly messageType: string;
@@ -34,7 +36,9 @@ export class HandlerSettledError extends SluiceError {
 
 /** A notification was emitted, but there is no broker that could take it. */
 export class NoPublisherError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "NoPublisherError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "no_publisher";
   /** The type of the notification that was refused. */
   readonly messageType: string;
@@ -62,14 +66,19 @@ export interface Overrides {
   readonly signal?: AbortSignal;
 }
 
-/** Where a call comes from and what it may use. */
-export interface CallOrigin {
-  readonly runtime: Runtime;
-  readonly message: AnyMessage;
-  readonly scope: LazyScope;
-  readonly signal?: AbortSignal | undefined;
-  /** The context whose handler sent or emitted the message. */
-  readonly cause?: CallContext | undefined;
+/** One `next()` of a middleware: what it gave, and the one around it. */
+export interface Level {
+  promise: Promise<unknown> | undefined;
+  readonly outer: Level | undefined;
+}
+
+/** A run of a handler within middlewares. */
+export interface Run {
+  readonly promise: Promise<unknown>;
+  /** The frame that the emissions of successful runs go to. */
+  readonly root: CallContext;
+  /** The `next()` that started the run. */
+  readonly level: Level | undefined;
 }
 
 /**
@@ -78,22 +87,38 @@ export interface CallOrigin {
  */
 export class CallContext implements Context, MiddlewareContext {
   readonly message: AnyMessage;
-  readonly #origin: CallOrigin;
+  /** The application's side of the call. */
+  readonly runtime: Runtime;
+  /** The context whose handler sent or emitted the message. */
+  readonly cause: CallContext | undefined;
+  /** Where this run gets its services from. */
+  scope: LazyScope;
   readonly #parent: CallContext | undefined;
   #signal: AbortSignal | undefined;
   #additions: object | undefined;
-  #scope: LazyScope | undefined;
-  #isOpen = true;
+  #emits = false;
+  #isHost = false;
+  #isSettled = false;
+  #isOver = false;
+  #run: Run | undefined;
   #emissions: Emission[] | undefined;
   #kept: CallContext[] | undefined;
-  #encoding: Promise<Envelope>[] | undefined;
   #metadata: MessageMetadata | undefined;
 
-  constructor(origin: CallOrigin, parent?: CallContext, overrides?: Overrides) {
-    this.#origin = origin;
+  constructor(
+    runtime: Runtime,
+    message: AnyMessage,
+    scope: LazyScope,
+    signal: AbortSignal | undefined,
+    cause: CallContext | undefined,
+    parent?: CallContext,
+  ) {
+    this.message = message;
+    this.runtime = runtime;
+    this.cause = cause;
+    this.scope = scope;
     this.#parent = parent;
-    this.message = overrides?.message ?? parent?.message ?? origin.message;
-    this.#signal = overrides?.signal ?? (parent === undefined ? origin.signal : parent.#signal);
+    this.#signal = signal;
   }
 
   get id(): string {
@@ -101,7 +126,7 @@ export class CallContext implements Context, MiddlewareContext {
   }
 
   get metadata(): MessageMetadata {
-    return this.#metadata ??= metadataOf(this.message, this.#origin.cause);
+    return this.#metadata ??= metadataOf(this.message, this.cause);
   }
 
   get signal(): AbortSignal {
@@ -113,25 +138,11 @@ export class CallContext implements Context, MiddlewareContext {
     return this.#signal;
   }
 
-  get runtime(): Runtime {
-    return this.#origin.runtime;
-  }
-
-  /** Where this run gets its services from. */
-  get scope(): LazyScope {
-    return this.#scope ?? this.#origin.scope;
-  }
-
-  set scope(scope: LazyScope) {
-    this.#scope = scope;
-  }
-
-  /** The context whose handler sent or emitted the message. */
-  get cause(): CallContext | undefined {
-    return this.#origin.cause;
-  }
-
   get emit(): (...events: readonly AnyEvent[]) => void {
+    if (!this.#emits) {
+      this.#emits = true;
+      if (this.#run !== undefined) this.#follow(this.#run);
+    }
     return (...events) => {
       for (const event of events) this.#emit(event);
     };
@@ -168,7 +179,14 @@ export class CallContext implements Context, MiddlewareContext {
         `Cannot pass on "${overrides.message.type}" in place of "${this.message.type}"`,
       );
     }
-    const frame = new CallContext(this.#origin, this, overrides);
+    const frame = new CallContext(
+      this.runtime,
+      overrides?.message ?? this.message,
+      this.scope,
+      overrides?.signal ?? this.#signal,
+      this.cause,
+      this,
+    );
     if (this.#additions !== undefined || overrides !== undefined) {
       frame.#extend(this.#additions, overrides);
     }
@@ -182,9 +200,45 @@ export class CallContext implements Context, MiddlewareContext {
 
   /** Resolves when a codec that works asynchronously has encoded what was emitted; `undefined` when none did. */
   get encoded(): Promise<unknown> | undefined {
-    const encoding = this.#encoding;
-    this.#encoding = undefined;
-    return encoding && Promise.all(encoding);
+    const pending = this.#pendingEnvelopes();
+    return pending.length === 0 ? undefined : Promise.all(pending);
+  }
+
+  /**
+   * Gives the frame in which a run within middlewares takes place: this one, or
+   * another when it has had its run.
+   */
+  host(): CallContext {
+    if (this.#isHost) return this.fork();
+    this.#isHost = true;
+    return this;
+  }
+
+  /** Learns of the run that takes place in this frame. Only one that emits needs to be followed. */
+  hosts(run: Run): void {
+    this.#run = run;
+    if (this.#emits) this.#follow(run);
+  }
+
+  /**
+   * Settles the frame's emissions when its run does: they count if the run
+   * succeeds, and every middleware around it does. Each `next()` that fails
+   * after all drops them, so that a middleware which runs the handler again
+   * emits once.
+   */
+  #follow({ promise, root, level }: Run): void {
+    const fail = () => this.#dropOwn(this.isCutOff ? "cancelled" : "handler_failed");
+    promise.then(() => {
+      this.#isSettled = true;
+      if (this.isCutOff) return fail();
+      if (this !== root) root.keep(this);
+      for (let outer = level?.outer; outer !== undefined; outer = outer.outer) {
+        Promise.resolve(outer.promise).then(undefined, fail);
+      }
+    }, () => {
+      this.#isSettled = true;
+      fail();
+    });
   }
 
   /** Takes what this frame and those that it kept have emitted. */
@@ -205,17 +259,42 @@ export class CallContext implements Context, MiddlewareContext {
     (this.#kept ??= []).push(frame);
   }
 
-  /** Ends the frame: it refuses what is emitted from now on. */
-  close(): void {
-    this.#isOpen = false;
+  /** Ends the frame, and tells whether anything was emitted in it. */
+  settle(): boolean {
+    this.#isOver = true;
+    return this.#emissions !== undefined || this.#kept !== undefined;
   }
 
-  /** Ends the frame and drops what it has emitted. */
+  /** Ends the frame and those within it: they refuse what is emitted from now on. */
+  close(): void {
+    this.#isOver = true;
+  }
+
+  /** Ends the frame and drops what was emitted in it. */
   drop(reason: DropReason): void {
     this.close();
-    if (!this.hasEmissions) return;
-    const messages = this.takeEmissions().map((emission) => emission.message);
-    if (messages.length > 0) this.report({ type: "dropped", messages, reason });
+    this.#report(this.takeEmissions(), reason);
+  }
+
+  #dropOwn(reason: DropReason): void {
+    const emissions = this.#emissions ?? [];
+    this.#emissions = undefined;
+    this.#report(emissions, reason);
+  }
+
+  #report(dropped: readonly Emission[], reason: DropReason): void {
+    if (dropped.length === 0) return;
+    this.report({ type: "dropped", messages: dropped.map(({ message }) => message), reason });
+  }
+
+  #pendingEnvelopes(): Promise<Envelope>[] {
+    const pending: Promise<Envelope>[] = [];
+    for (const { envelope } of this.#emissions ?? []) {
+      if (envelope instanceof Promise) pending.push(envelope);
+    }
+    return this.#kept === undefined
+      ? pending
+      : pending.concat(...this.#kept.map((frame) => frame.#pendingEnvelopes()));
   }
 
   /**
@@ -235,17 +314,18 @@ export class CallContext implements Context, MiddlewareContext {
   }
 
   get #hasEnded(): boolean {
-    return !this.#isOpen || (this.#parent !== undefined && this.#parent.#hasEnded);
+    return this.#isOver || (this.#parent !== undefined && this.#parent.#hasEnded);
   }
 
   #emit(message: AnyEvent): void {
-    if (this.#hasEnded || this.isCutOff) throw new HandlerSettledError(message.type);
+    if (this.#isSettled || this.#hasEnded || this.isCutOff) {
+      throw new HandlerSettledError(message.type);
+    }
     const envelope = message.kind === "notification"
       ? this.runtime.envelope(message, this)
       : undefined;
     if (envelope instanceof Promise) {
       envelope.catch(() => {}); // whoever awaits `encoded` sees it
-      (this.#encoding ??= []).push(envelope);
     }
     (this.#emissions ??= []).push({ message, cause: this, envelope });
   }

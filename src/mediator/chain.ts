@@ -44,7 +44,9 @@ export interface ChainDefault<M extends ChainMessage, C> {
 
 /** Every link of a chain passed the message on, and the chain has no default. */
 export class ChainExhaustedError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "ChainExhaustedError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "chain_exhausted";
   /** The type of the message that nobody answered. */
   readonly messageType: string;

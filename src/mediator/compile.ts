@@ -118,19 +118,23 @@ function compileComposite(handler: AnyComposite, target: CompileTarget): Invoke 
 function scoped(invoke: Invoke, { kind, container }: CompileTarget): Invoke {
   if (kind === "stream") {
     return async function* (context) {
+      const around = context.scope;
       const scope = context.scope = new LazyScope(container);
       try {
         yield* invoke(context) as AsyncIterable<unknown>;
       } finally {
+        context.scope = around;
         await scope.dispose();
       }
     };
   }
   return async (context) => {
+    const around = context.scope;
     const scope = context.scope = new LazyScope(container);
     try {
       return await invoke(context);
     } finally {
+      context.scope = around;
       await scope.dispose();
     }
   };

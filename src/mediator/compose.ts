@@ -1,77 +1,56 @@
-import type { CallContext, Overrides } from "./call_context.ts";
-import { dropReason, type Invoke, type InvokeStream, streamFrame } from "./frame.ts";
+import type { CallContext, Level, Overrides } from "./call_context.ts";
+import { type Invoke, type InvokeStream, streamFrame } from "./frame.ts";
 import type { Middleware, MiddlewareFunction, StreamAwareMiddleware } from "./middleware.ts";
 import { streamThrough } from "./stream_through.ts";
 
-/** One `next()` of a middleware: what it gave, and the one around it. */
-interface Level {
-  promise: Promise<unknown> | undefined;
-  readonly outer: Level | undefined;
-}
+/** A part of the composition: the middlewares from one on inwards, and the handler. */
+type Step = (context: CallContext, root: CallContext, level: Level | undefined) => Promise<unknown>;
 
 /** Wraps a compiled handler of requests or events in middlewares, the first outermost. */
 export function composeCall(middlewares: readonly Middleware[], invoke: Invoke): Invoke {
   if (middlewares.length === 0) return invoke;
-  const functions = middlewares.map((middleware) =>
-    typeof middleware === "function" ? middleware : middleware.handle
+  const outermost = middlewares.reduceRight<Step>(
+    wrap,
+    (context, root, level) => host(invoke, context, root, level),
   );
+  return (root) => outermost(root, root, undefined);
+}
 
-  function run(
-    index: number,
-    context: CallContext,
-    root: CallContext,
-    level: Level | undefined,
-  ): Promise<unknown> {
-    const middleware = functions[index];
-    if (middleware === undefined) return runHandler(invoke, context, root, level?.outer);
+// Between middlewares nothing is awaited: every promise that only passes a result on costs as much as a handler.
+function wrap(inner: Step, middleware: Middleware): Step {
+  const run = typeof middleware === "function" ? middleware : middleware.handle;
+  return (context, root, outer) => {
     const next = (overrides?: Overrides): Promise<unknown> => {
-      const inner: Level = { promise: undefined, outer: level };
+      const level: Level = { promise: undefined, outer };
       const within = overrides === undefined ? context : context.fork(overrides);
-      return inner.promise = run(index + 1, within, root, inner);
+      return level.promise = inner(within, root, level);
     };
     try {
-      return middleware(context, next);
+      return run(context, next);
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  return (root) => run(0, root, root, undefined);
+  };
 }
 
-/**
- * Runs the handler in a frame of its own. Its emissions count if it succeeds
- * and every middleware around it does: each `next()` that fails after all drops
- * them, so that a middleware which runs the handler again emits once.
- */
-async function runHandler(
+function host(
   invoke: Invoke,
   context: CallContext,
   root: CallContext,
   level: Level | undefined,
 ): Promise<unknown> {
-  const frame = context.fork();
-  try {
-    const result = await invoke(frame);
-    if (frame.hasEmissions) await keep(frame, root, level);
-    frame.close();
-    return result;
-  } catch (error) {
-    frame.drop(dropReason(frame));
-    throw error;
-  }
+  const frame = context.host();
+  const promise = promiseOf(invoke, frame);
+  frame.hosts({ promise, root, level });
+  return promise;
 }
 
-async function keep(
-  frame: CallContext,
-  root: CallContext,
-  level: Level | undefined,
-): Promise<void> {
-  await frame.encoded;
-  if (frame.isCutOff) return frame.drop("cancelled");
-  root.keep(frame);
-  for (let outer = level; outer !== undefined; outer = outer.outer) {
-    outer.promise?.then(undefined, () => frame.drop(dropReason(frame)));
+function promiseOf(invoke: Invoke, frame: CallContext): Promise<unknown> {
+  try {
+    const running = invoke(frame);
+    return running instanceof Promise ? running : Promise.resolve(running);
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { SluiceError } from "../errors.ts";
-import { type Publisher, PublishError } from "../broker/mod.ts";
+import { type Publisher, PublishError, type PublishResult } from "../broker/mod.ts";
 import type { AnyEvent, Envelope } from "../message/mod.ts";
 import { CallContext, type Emission } from "./call_context.ts";
 import { dropReason, type Invoke } from "./frame.ts";
@@ -20,7 +20,9 @@ export interface EventFailure {
  * followed has been done.
  */
 export class EventHandlingError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "EventHandlingError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "event_handling";
   /** Every failure, level by level, in the order in which the events were emitted. */
   readonly failures: readonly EventFailure[];
@@ -44,7 +46,9 @@ export class EventHandlingError extends SluiceError {
 
 /** Events lay deeper in a cascade than allowed: most likely they cause each other in a circle. */
 export class EventCycleError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "EventCycleError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "event_cycle";
   /** The types of the events that led to the one that was dropped, which comes last. */
   readonly path: readonly string[];
@@ -87,6 +91,12 @@ interface EventRun {
   failed: boolean;
 }
 
+/** A notification on its way out. */
+interface Outgoing {
+  readonly message: AnyEvent;
+  readonly envelope: Envelope | Promise<Envelope>;
+}
+
 /**
  * Everything that follows from one call: events level by level, and at the end
  * the notifications in one go. It never rejects; it collects failures.
@@ -95,8 +105,7 @@ export class EventCascade {
   readonly failures: EventFailure[] = [];
   readonly #runtime: CascadeRuntime;
   readonly #scope: LazyScope;
-  readonly #outgoing: (Envelope | Promise<Envelope>)[] = [];
-  readonly #notifications: AnyEvent[] = [];
+  readonly #outgoing: Outgoing[] = [];
 
   constructor(runtime: CascadeRuntime, scope: LazyScope) {
     this.#runtime = runtime;
@@ -105,12 +114,16 @@ export class EventCascade {
 
   /** Dispatches what a handler emitted. */
   follow(emissions: readonly Emission[]): Promise<void> {
-    return this.#levels(this.#runsOf(emissions));
+    const runs: Run[] = [];
+    for (const emission of emissions) this.#take(emission, runs);
+    return this.#levels(runs);
   }
 
   /** Runs the local handlers of an event, whatever its kind. */
   dispatch(message: AnyEvent): Promise<void> {
-    return this.#levels(this.#runsOfEvent(message, undefined));
+    const runs: Run[] = [];
+    this.#plan(message, undefined, runs);
+    return this.#levels(runs);
   }
 
   async #levels(first: readonly Run[]): Promise<void> {
@@ -122,43 +135,36 @@ export class EventCascade {
         break;
       }
       await this.#level(runs);
-      runs = runs.flatMap(({ context }) =>
-        context.hasEmissions ? this.#runsOf(context.takeEmissions()) : []
-      );
-    }
-    if (this.#outgoing.length > 0) await this.#publish();
-  }
-
-  #runsOf(emissions: readonly Emission[]): Run[] {
-    const runs: Run[] = [];
-    for (const { message, cause, envelope } of emissions) {
-      if (envelope === undefined) {
-        runs.push(...this.#runsOfEvent(message, cause));
-      } else {
-        this.#outgoing.push(envelope);
-        this.#notifications.push(message);
+      const next: Run[] = [];
+      for (const { context } of runs) {
+        if (!context.hasEmissions) continue;
+        for (const emission of context.takeEmissions()) this.#take(emission, next);
       }
+      runs = next;
     }
-    return runs;
+    if (this.#outgoing.length > 0) await this.#publish(this.#outgoing);
   }
 
-  #runsOfEvent(message: AnyEvent, cause: CallContext | undefined): Run[] {
+  #take({ message, cause, envelope }: Emission, runs: Run[]): void {
+    if (envelope === undefined) this.#plan(message, cause, runs);
+    else this.#outgoing.push({ message, envelope });
+  }
+
+  #plan(message: AnyEvent, cause: CallContext | undefined, runs: Run[]): void {
     const runtime = this.#runtime;
     const handlers = runtime.handlersOf(message.type);
-    if (runtime.report !== undefined) {
-      runtime.report(
-        handlers.length === 0
-          ? { type: "unhandled", message }
-          : { type: "dispatched", message, handlers: handlers.length },
-      );
-    }
+    const { length } = handlers;
+    runtime.report?.(
+      length === 0
+        ? { type: "unhandled", message }
+        : { type: "dispatched", message, handlers: length },
+    );
     const startedMs = runtime.report === undefined ? 0 : runtime.now();
-    const event: EventRun = { message, startedMs, pending: handlers.length, failed: false };
-    return handlers.map((invoke) => ({
-      event,
-      invoke,
-      context: new CallContext({ runtime, message, scope: this.#scope, cause }),
-    }));
+    const event: EventRun = { message, startedMs, pending: length, failed: false };
+    for (const invoke of handlers) {
+      const context = new CallContext(runtime, message, this.#scope, undefined, cause);
+      runs.push({ event, invoke, context });
+    }
   }
 
   /** Starts the runs of a level in their order, as many at a time as the limit allows, and waits for all. */
@@ -169,7 +175,7 @@ export class EventCascade {
       let settled = 0;
       const start = () => {
         while (started < runs.length && started - settled < concurrency) {
-          this.#run(runs[started++] as Run).then(done);
+          this.#start(runs[started++] as Run, done);
         }
       };
       const done = () => {
@@ -181,61 +187,92 @@ export class EventCascade {
     });
   }
 
-  async #run({ event, invoke, context }: Run): Promise<void> {
+  /** Starts one run and calls `done` when it has settled, never before this returns. */
+  #start(run: Run, done: () => void): void {
+    const { context } = run;
+    let running: unknown;
     try {
-      await invoke(context);
-      await context.encoded;
-      context.close();
-      event.pending--;
+      running = run.invoke(context);
     } catch (error) {
-      event.pending--;
-      event.failed = true;
-      context.drop(dropReason(context));
-      this.#fail(event.message, error);
-      const { report } = this.#runtime;
-      report?.({ type: "failed", message: event.message, error, durationMs: this.#since(event) });
-      return;
+      running = Promise.reject(error);
     }
-    if (event.pending === 0 && !event.failed) {
-      const { report } = this.#runtime;
-      report?.({ type: "completed", message: event.message, durationMs: this.#since(event) });
+    const promise = running instanceof Promise ? running : Promise.resolve(running);
+    promise.then(() => {
+      // Almost always what was emitted is encoded at once.
+      const encoded = context.settle() ? context.encoded : undefined;
+      if (encoded === undefined) return this.#succeed(run, done);
+      encoded.then(() => this.#succeed(run, done), (error) => this.#fail(run, error, done));
+    }, (error) => this.#fail(run, error, done));
+  }
+
+  #succeed({ event }: Run, done: () => void): void {
+    const { report } = this.#runtime;
+    event.pending--;
+    if (report !== undefined && event.pending === 0 && !event.failed) {
+      report({ type: "completed", message: event.message, durationMs: this.#since(event) });
     }
+    done();
+  }
+
+  #fail({ event, context }: Run, error: unknown, done: () => void): void {
+    const { report } = this.#runtime;
+    const { message } = event;
+    event.pending--;
+    event.failed = true;
+    context.drop(dropReason(context));
+    this.failures.push({ event: message, error });
+    report?.({ type: "failed", message, error, durationMs: this.#since(event) });
+    done();
   }
 
   #cut(runs: readonly Run[]): void {
     const dropped = new Map(runs.map(({ event, context }) => [event.message, context]));
-    for (const [message, context] of dropped) {
-      this.#fail(message, new EventCycleError(pathTo(context)));
+    for (const [event, context] of dropped) {
+      this.failures.push({ event, error: new EventCycleError(pathTo(context)) });
     }
-    this.#runtime.report?.({
-      type: "dropped",
-      messages: [...dropped.keys()],
-      reason: "event_cycle",
-    });
+    const messages = [...dropped.keys()];
+    this.#runtime.report?.({ type: "dropped", messages, reason: "event_cycle" });
   }
 
-  async #publish(): Promise<void> {
+  async #publish(outgoing: readonly Outgoing[]): Promise<void> {
     const { publisher, report } = this.#runtime;
-    const envelopes = await Promise.all(this.#outgoing);
-    const results = await publisher?.publish(envelopes).catch((error: unknown) =>
-      envelopes.map(() => ({ ok: false as const, error }))
-    );
-    envelopes.forEach((envelope, index) => {
-      const result = results?.[index] ??
-        { ok: false, error: new TypeError("Cannot tell: the broker gave no result") };
-      if (result.ok) return report?.({ type: "published", envelope });
-      const error = new PublishError(envelope, { cause: result.error });
-      this.#fail(this.#notifications[index] as AnyEvent, error);
+    const envelopes = await Promise.all(outgoing.map(({ envelope }) => envelope));
+    const answer = await publishAll(publisher, envelopes);
+    outgoing.forEach(({ message }, index) => {
+      const envelope = envelopes[index] as Envelope;
+      const cause = answer(index);
+      if (cause === undefined) return report?.({ type: "published", envelope });
+      const error = new PublishError(envelope, { cause });
+      this.failures.push({ event: message, error });
       report?.({ type: "publish_failed", envelope, error });
     });
   }
 
-  #fail(event: AnyEvent, error: unknown): void {
-    this.failures.push({ event, error });
-  }
-
   #since({ startedMs }: EventRun): number {
-    return this.#runtime.report === undefined ? 0 : this.#runtime.now() - startedMs;
+    return this.#runtime.now() - startedMs;
+  }
+}
+
+/** Publishes, and gives a function that tells why a message was not confirmed, or `undefined` if it was. */
+async function publishAll(
+  publisher: Publisher | undefined,
+  envelopes: readonly Envelope[],
+): Promise<(index: number) => unknown> {
+  try {
+    const results: readonly (PublishResult | undefined)[] | undefined = await publisher?.publish(
+      envelopes,
+    );
+    return (index) => {
+      const result = results?.[index];
+      if (result === undefined) {
+        return new TypeError("Cannot tell: the broker gave no result for the message");
+      }
+      return result.ok
+        ? undefined
+        : result.error ?? new TypeError("Cannot tell: the broker gave no reason");
+    };
+  } catch (error) {
+    return () => error;
   }
 }
 
@@ -243,9 +280,8 @@ export class EventCascade {
 function pathTo(context: CallContext): readonly string[] {
   const path: string[] = [];
   for (let at: CallContext | undefined = context; at !== undefined; at = at.cause) {
-    if (at.message.kind === "event" || at.message.kind === "notification") {
-      path.unshift(at.message.type);
-    }
+    const { kind, type } = at.message;
+    if (kind === "event" || kind === "notification") path.unshift(type);
   }
   return path;
 }

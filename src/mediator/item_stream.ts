@@ -39,8 +39,7 @@ export type StreamEnd =
   | { readonly outcome: "failed"; readonly error: unknown }
   | { readonly outcome: "cancelled"; readonly reason: unknown };
 
-/** Waits for one item. */
-type Waiter = PromiseWithResolvers<IteratorResult<unknown, undefined>>;
+type Result = IteratorResult<unknown, undefined>;
 
 const DONE: IteratorResult<never, undefined> = { done: true, value: undefined };
 
@@ -52,13 +51,13 @@ export class StreamCall implements ItemStream<unknown> {
   readonly #host: StreamHost;
   readonly #callerSignal: AbortSignal | undefined;
   readonly #controller = new AbortController();
-  readonly #onCallerAbort = () => this.#abort();
   #context: CallContext | undefined;
   #source: AsyncIterator<unknown> | undefined;
-  #waiter: Waiter | undefined;
-  /** Further calls of `next()` while one is under way. */
-  #queue: Promise<unknown> | undefined;
-  #isStarted = false;
+  /** How many promises that `next()` gave are pending, and the last of them. */
+  #pending = 0;
+  #last: Promise<Result> | undefined;
+  /** Rejects it, when a caller's signal is to be able to. */
+  #interrupt: ((reason: unknown) => void) | undefined;
   #isOver = false;
   #closing: Promise<void> | undefined;
 
@@ -71,22 +70,18 @@ export class StreamCall implements ItemStream<unknown> {
     return this;
   }
 
-  next(): Promise<IteratorResult<unknown, undefined>> {
-    if (this.#waiter !== undefined) return this.#nextInTurn();
-    if (this.#isOver) return Promise.resolve(DONE);
-    const waiter = this.#waiter = Promise.withResolvers();
-    if (this.#source === undefined) this.#start();
-    else this.#pull(this.#source);
-    return waiter.promise;
+  next(): Promise<Result> {
+    const before = this.#last;
+    const result = this.#pending++ === 0 || before === undefined
+      ? this.#advance()
+      : before.then(() => this.#advance(), () => this.#advance());
+    return this.#last = this.#callerSignal === undefined ? result : this.#interruptible(result);
   }
 
-  async return(): Promise<IteratorResult<unknown, undefined>> {
-    if (!this.#isStarted) this.#isOver = true;
+  async return(): Promise<Result> {
     if (!this.#isOver) {
-      const reason = new DOMException("The reader left the stream", "AbortError");
       this.#isOver = true;
-      this.#closing = this.#leave(reason);
-      this.#settle((waiter) => waiter.resolve(DONE));
+      this.#closing = this.#leave(new DOMException("The reader left the stream", "AbortError"));
     }
     await this.#closing;
     return DONE;
@@ -100,78 +95,77 @@ export class StreamCall implements ItemStream<unknown> {
     return toReadableStream(this);
   }
 
-  #nextInTurn(): Promise<IteratorResult<unknown, undefined>> {
-    const turn = (this.#queue ?? this.#waiter?.promise ?? Promise.resolve()).then(
-      () => this.next(),
-      () => this.next(),
+  #advance(): Promise<Result> {
+    if (this.#isOver) return this.#settled(Promise.resolve(DONE));
+    if (this.#source !== undefined) return this.#source.next().then(this.#onResult, this.#onError);
+    return this.#open().then(
+      (source) => source.next().then(this.#onResult, this.#onError),
+      (error) => this.#settled(this.#isOver ? Promise.resolve(DONE) : this.#fail(error)),
     );
-    this.#queue = turn;
-    return turn;
   }
 
-  async #start(): Promise<void> {
-    this.#isStarted = true;
-    try {
-      this.#callerSignal?.throwIfAborted();
-      this.#callerSignal?.addEventListener("abort", this.#onCallerAbort, { once: true });
-      const context = await this.#host.open(this.#controller.signal);
-      if (this.#isOver) {
-        return await this.#host.end({
-          outcome: "cancelled",
-          reason: this.#controller.signal.reason,
-        });
+  /** Makes the call; rejects if that fails or the reader has left meanwhile. */
+  async #open(): Promise<AsyncIterator<unknown>> {
+    const signal = this.#callerSignal;
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", this.#onCallerAbort, { once: true });
+    const context = await this.#host.open(this.#controller.signal);
+    if (this.#isOver) {
+      const { reason } = this.#controller.signal;
+      await this.#host.end({ outcome: "cancelled", reason });
+      throw reason;
+    }
+    this.#context = context;
+    return this.#source = this.#host.invoke(context)[Symbol.asyncIterator]();
+  }
+
+  readonly #onResult = (result: IteratorResult<unknown>): Result | Promise<Result> => {
+    if (!this.#isOver && result.done !== true && this.#context?.hasEmissions === false) {
+      this.#pending--;
+      return result;
+    }
+    return this.#settled(this.#onLastWords(result));
+  };
+
+  /** Whatever is rarer than an item alone: an item with events before it, the end, or a reader that has left. */
+  async #onLastWords(result: IteratorResult<unknown>): Promise<Result> {
+    const context = this.#context;
+    if (this.#isOver || context === undefined) return DONE;
+    if (context.hasEmissions) {
+      try {
+        await context.encoded;
+        await this.#host.follow(context.takeEmissions(), result.value);
+      } catch (error) {
+        if (this.#isOver) return DONE;
+        this.#isOver = true;
+        // The handler waits at its yield: it ends there, and what it emits on its way out still counts.
+        await this.#endSource().catch(() => {});
+        return this.#fail(error);
       }
-      this.#context = context;
-      this.#source = this.#host.invoke(context)[Symbol.asyncIterator]();
-    } catch (error) {
-      return this.#finish({ outcome: "failed", error });
     }
-    this.#pull(this.#source);
+    if (this.#isOver) return DONE;
+    if (result.done !== true) return result;
+    await this.#end({ outcome: "completed" });
+    return DONE;
   }
 
-  #pull(source: AsyncIterator<unknown>): void {
-    source.next().then(this.#onResult, this.#onError);
-  }
-
-  readonly #onResult = (result: IteratorResult<unknown>): void => {
-    if (this.#isOver) return;
-    const context = this.#context as CallContext;
-    if (context.hasEmissions) this.#followThenDeliver(context, result);
-    else this.#deliver(result);
+  readonly #onError = (error: unknown): Promise<Result> => {
+    this.#context?.drop(this.#isOver ? "cancelled" : "handler_failed");
+    return this.#settled(this.#isOver ? Promise.resolve(DONE) : this.#fail(error));
   };
 
-  readonly #onError = (error: unknown): void => {
-    if (this.#isOver) return this.#context?.drop("cancelled");
-    this.#context?.drop("handler_failed");
-    this.#finish({ outcome: "failed", error });
-  };
-
-  #deliver(result: IteratorResult<unknown>): void {
-    if (result.done === true) this.#finish({ outcome: "completed" });
-    else this.#settle((waiter) => waiter.resolve(result));
+  async #fail(error: unknown): Promise<never> {
+    await this.#end({ outcome: "failed", error });
+    throw error;
   }
 
-  async #followThenDeliver(context: CallContext, result: IteratorResult<unknown>): Promise<void> {
-    try {
-      await context.encoded;
-      await this.#host.follow(context.takeEmissions(), result.value);
-    } catch (error) {
-      if (this.#isOver) return;
-      this.#isOver = true;
-      // The handler waits at its yield: it ends there, and what it emits on its way out is still dispatched.
-      await this.#endSource().catch(() => {});
-      return this.#finish({ outcome: "failed", error });
-    }
-    if (!this.#isOver) this.#deliver(result);
-  }
-
-  #abort(): void {
+  readonly #onCallerAbort = (): void => {
     if (this.#isOver) return;
     this.#isOver = true;
     const reason: unknown = this.#callerSignal?.reason;
-    this.#closing = this.#leave(reason).catch(() => {});
-    this.#settle((waiter) => waiter.reject(reason));
-  }
+    this.#closing = this.#leave(reason).catch(() => {}); // the observer has seen it
+    this.#interrupt?.(reason);
+  };
 
   /** Ends the handler because nobody reads any more. */
   async #leave(reason: unknown): Promise<void> {
@@ -189,35 +183,30 @@ export class StreamCall implements ItemStream<unknown> {
   async #endSource(): Promise<void> {
     const context = this.#context;
     await this.#source?.return?.();
-    if (context === undefined) return;
+    if (context?.hasEmissions !== true) return;
     await context.encoded;
-    if (context.hasEmissions) await this.#host.follow(context.takeEmissions(), undefined);
-  }
-
-  async #finish(end: StreamEnd): Promise<void> {
-    this.#isOver = true;
-    const closing = this.#end(end);
-    this.#closing = closing;
-    try {
-      await closing;
-    } catch (error) {
-      return this.#settle((waiter) => waiter.reject(error));
-    }
-    this.#settle((waiter) =>
-      end.outcome === "failed" ? waiter.reject(end.error) : waiter.resolve(DONE)
-    );
+    await this.#host.follow(context.takeEmissions(), undefined);
   }
 
   async #end(end: StreamEnd): Promise<void> {
+    this.#isOver = true;
     this.#callerSignal?.removeEventListener("abort", this.#onCallerAbort);
-    const context = this.#context;
-    context?.close();
-    if (context !== undefined) await this.#host.end(end);
+    if (this.#context === undefined) return;
+    this.#context.close();
+    await this.#host.end(end);
   }
 
-  #settle(settle: (waiter: Waiter) => void): void {
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
-    if (waiter !== undefined) settle(waiter);
+  /** Counts the pending `next()` out when `result` settles. */
+  #settled(result: Promise<Result>): Promise<Result> {
+    const settled = () => void this.#pending--;
+    result.then(settled, settled);
+    return result;
+  }
+
+  #interruptible(result: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      result.then(resolve, reject);
+    });
   }
 }

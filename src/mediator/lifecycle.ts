@@ -30,6 +30,11 @@ export class Lifecycle {
     return this.#isStarted ? undefined : this.start();
   }
 
+  /** Keeps the application open until {@linkcode Lifecycle.leave}, for what surrounds a call that has come in. */
+  hold(): void {
+    this.#inFlight++;
+  }
+
   leave(): void {
     this.#inFlight--;
     if (this.#inFlight === 0) this.#idle?.resolve();

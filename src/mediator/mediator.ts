@@ -71,13 +71,19 @@ export class Mediator implements App<never>, CascadeRuntime {
       : undefined;
   }
 
-  /** Called with options from outside, with a signal and a cause from within a handler. */
   send<R extends AnyRequest>(
     request: R,
     options?: CallOptions,
     cause?: CallContext,
   ): Promise<ResultOf<R>> {
-    return this.#call(request, options?.signal, cause) as Promise<ResultOf<R>>;
+    const invoke = this.#options.calls.get(request.type);
+    if (invoke === undefined) return Promise.reject(new HandlerNotFoundError(request.type));
+    const signal = options?.signal;
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const result = this.report === undefined && this.#unscoped !== undefined
+      ? this.#run(invoke, new CallContext(this, request, this.#unscoped, signal, cause))
+      : this.#runWatched(invoke, request, signal, cause);
+    return result as Promise<ResultOf<R>>;
   }
 
   stream<R extends AnyStreamRequest>(
@@ -119,40 +125,51 @@ export class Mediator implements App<never>, CascadeRuntime {
     return envelopeOf(message, this, cause);
   }
 
-  async #call(
+  // The hot path: one `await`, and little that lives across it.
+  async #run(invoke: Invoke, context: CallContext, watch?: Watch): Promise<unknown> {
+    const starting = this.#lifecycle.enter(context.cause !== undefined);
+    try {
+      const result = await begin(invoke, context, starting, watch);
+      return context.settle() ? await this.#followUp(context, result) : result;
+    } catch (error) {
+      context.drop(dropReason(context));
+      throw error;
+    } finally {
+      this.#lifecycle.leave();
+    }
+  }
+
+  async #runWatched(
+    invoke: Invoke,
     message: AnyRequest,
     signal: AbortSignal | undefined,
     cause: CallContext | undefined,
   ): Promise<unknown> {
-    const invoke = this.#options.calls.get(message.type);
-    if (invoke === undefined) throw new HandlerNotFoundError(message.type);
-    signal?.throwIfAborted();
-    const starting = this.#lifecycle.enter(cause !== undefined);
     const scope = this.#scopeFor(cause);
-    const context = new CallContext({ runtime: this, message, signal, cause, scope });
     const watch = this.report && new Watch(this.report, this.now, message);
+    this.#lifecycle.hold();
     try {
-      if (starting !== undefined) await starting;
-      const running = invoke(context);
-      const result = signal === undefined
-        ? await running
-        : await untilAborted(running, signal, watch);
-      context.close();
-      if (context.hasEmissions) {
-        await context.encoded;
-        await this.#follow(context.takeEmissions(), scope, result);
-      }
+      const result = await this.#run(
+        invoke,
+        new CallContext(this, message, scope, signal, cause),
+        watch,
+      );
       watch?.completed();
       return result;
     } catch (error) {
-      context.drop(dropReason(context));
       if (signal?.aborted === true && error === signal.reason) watch?.cancelled(error);
       else watch?.failed(error);
       throw error;
     } finally {
+      if (this.#unscoped === undefined && scope !== cause?.scope) await scope.dispose();
       this.#lifecycle.leave();
-      if (scope !== this.#unscoped && scope !== cause?.scope) await scope.dispose();
     }
+  }
+
+  async #followUp(context: CallContext, result: unknown): Promise<unknown> {
+    await context.encoded;
+    await this.#follow(context.takeEmissions(), context.scope, result);
+    return result;
   }
 
   #open(
@@ -174,20 +191,14 @@ export class Mediator implements App<never>, CascadeRuntime {
           throw error;
         }
         watch = this.report && new Watch(this.report, this.now, message);
-        return new CallContext({
-          runtime: this,
-          message,
-          signal,
-          cause,
-          scope: this.#scopeFor(cause),
-        });
+        return new CallContext(this, message, scope, signal, cause);
       },
       invoke: (context) => (invoke as InvokeStream)(context),
       follow: (emissions, item) => this.#follow(emissions, scope, item),
       end: async (end) => {
         this.#lifecycle.leave();
         tell(watch, end);
-        if (scope !== this.#unscoped && scope !== cause?.scope) await scope.dispose();
+        if (this.#unscoped === undefined && scope !== cause?.scope) await scope.dispose();
       },
     }, signal);
   }
@@ -243,6 +254,19 @@ function tell(watch: Watch | undefined, end: StreamEnd): void {
   if (end.outcome === "completed") watch?.completed();
   else if (end.outcome === "failed") watch?.failed(end.error);
   else watch?.cancelled(end.reason);
+}
+
+/** Runs the handler, after start-up, and until the caller aborts. */
+function begin(
+  invoke: Invoke,
+  context: CallContext,
+  starting: Promise<void> | undefined,
+  watch: Watch | undefined,
+): unknown {
+  const signal = context.cancellation;
+  if (starting === undefined && signal === undefined) return invoke(context);
+  const running = starting === undefined ? invoke(context) : starting.then(() => invoke(context));
+  return signal === undefined ? running : untilAborted(running, signal, watch);
 }
 
 /** Settles as `running` does, or rejects as soon as `signal` aborts; what comes later goes to the observer. */

@@ -97,6 +97,7 @@ async function* retryStream(
 ): AsyncGenerator<unknown, void, void> {
   let delivered = false;
   for (let attempt = 1;; attempt++) {
+    signal?.throwIfAborted();
     try {
       for await (const item of open()) {
         delivered = true;

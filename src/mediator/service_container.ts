@@ -50,7 +50,9 @@ export interface ServiceContainer extends Container, AsyncDisposable {
 
 /** Nothing provides a service. */
 export class ProviderNotFoundError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "ProviderNotFoundError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "provider_not_found";
   /** The name of the class or the description of the token. */
   readonly service: string;

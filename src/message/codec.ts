@@ -12,7 +12,9 @@ export interface Codec {
 
 /** The data of a message cannot be turned into bytes. */
 export class MessageEncodeError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "MessageEncodeError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "message_encode";
   /** The type of the message. */
   readonly messageType: string;
@@ -26,7 +28,9 @@ export class MessageEncodeError extends SluiceError {
 
 /** Bytes cannot be turned into the data of a message. */
 export class MessageDecodeError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "MessageDecodeError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "message_decode";
   /** The type of the message, where it is known. */
   readonly messageType: string | undefined;

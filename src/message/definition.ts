@@ -8,11 +8,8 @@ import type {
   StreamRequest,
 } from "./message.ts";
 import { type MessageTraits, MessageValue, NotificationValue } from "./message_value.ts";
-import type { InputOf, JsonOf, OutputOf, StandardSchema } from "./schema.ts";
+import type { AnySchema, InputOf, JsonOf, OutputOf, StandardSchema } from "./schema.ts";
 import { validate } from "./validation.ts";
-
-/** Any Standard Schema. */
-type AnySchema = StandardSchema<unknown>;
 
 /** The arguments that make a message with data of type `D`; data of type `void` may be left out. */
 export type MessageArguments<D> = undefined extends D ? [data?: D, metadata?: MetadataInit]

@@ -5,8 +5,6 @@
  */
 export type MessageKind = "command" | "query" | "stream" | "event" | "notification";
 
-declare const answer: unique symbol;
-
 /** Wraps the type of an answer, so that `void` and `undefined` in it survive an optional property. */
 export interface Answer<A> {
   /** The type itself. */
@@ -57,7 +55,7 @@ export interface Message<
   /** Its id, time, keys and headers. */
   readonly metadata: MessageMetadata;
   /** Carries the type of the answer; never present at run time. */
-  readonly [answer]?: Answer<A> | undefined;
+  readonly "~answer"?: Answer<A> | undefined;
 }
 
 /** Any message. */
@@ -105,20 +103,17 @@ export type AnyStreamRequest = Message<"stream">;
 /** Any event, whether it stays in the process or leaves it. */
 export type AnyEvent = DomainEvent | Notification;
 
-/** Any message of type `M` or any definition that makes it. */
-type MessageIn<T> = T extends (...args: never[]) => infer M ? M : T;
+/** The type of the messages that a definition makes; of a message, its own. */
+export type MessageOf<T> = T extends (...args: never[]) => infer M ? M : T;
 
 /** The type of the data of a message, or of the messages that a definition makes. */
-export type DataOf<T> = MessageIn<T> extends { readonly data: infer D } ? D : never;
+export type DataOf<T> = MessageOf<T> extends { readonly data: infer D } ? D : never;
 
 /** The type of the result of a command or query, or of those that a definition makes. */
-export type ResultOf<T> = MessageIn<T> extends
+export type ResultOf<T> = MessageOf<T> extends
   Message<"command" | "query", string, unknown, infer R> ? R
   : never;
 
 /** The type of the items of a streaming request, or of those that a definition makes. */
-export type ItemOf<T> = MessageIn<T> extends Message<"stream", string, unknown, infer I> ? I
+export type ItemOf<T> = MessageOf<T> extends Message<"stream", string, unknown, infer I> ? I
   : never;
-
-/** The type of the messages that a definition makes. */
-export type MessageOf<T> = MessageIn<T>;

@@ -44,6 +44,7 @@ export type {
   StreamRequest,
 } from "./message.ts";
 export {
+  type AnySchema,
   type InputOf,
   type JsonOf,
   type OutputOf,

@@ -32,13 +32,16 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
+/** Any Standard Schema, as a constraint for type parameters. */
+export type AnySchema = StandardSchema<unknown>;
+
 /** What a schema accepts. */
-export type InputOf<S extends StandardSchema<unknown>> = NonNullable<
+export type InputOf<S extends AnySchema> = NonNullable<
   S["~standard"]["types"]
 >["input"];
 
 /** What a schema makes of its input. */
-export type OutputOf<S extends StandardSchema<unknown>> = NonNullable<
+export type OutputOf<S extends AnySchema> = NonNullable<
   S["~standard"]["types"]
 >["output"];
 

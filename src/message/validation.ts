@@ -11,7 +11,9 @@ export interface ValidationIssue {
 
 /** Data from outside does not fit the schema of its message. */
 export class MessageValidationError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
   override readonly name = "MessageValidationError";
+  /** {@inheritDoc SluiceError.code} */
   override readonly code = "message_validation";
   /** The type of the message that the data was meant for. */
   readonly messageType: string;

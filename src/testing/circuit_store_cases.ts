@@ -1,4 +1,4 @@
-import type { CircuitState, CircuitStateStore } from "../resilience/circuit_store.ts";
+import type { CircuitState, CircuitStateStore } from "../resilience/mod.ts";
 import { type ConformanceCase, expectSame } from "./conformance_case.ts";
 
 /** What the cases of {@linkcode circuitStoreCases} need; made anew for each case. */
@@ -22,10 +22,12 @@ const ON_TRIAL: CircuitState = { status: "half_open", untilMs: 1_900_000_000_456
  * ```ts
  * import { memoryCircuitStore } from "@sluice/cqrs";
  * import { circuitStoreCases } from "@sluice/cqrs/testing";
+ * import assert from "node:assert/strict";
  *
  * for (const { run } of circuitStoreCases) {
  *   const store = memoryCircuitStore();
- *   await run({ store, second: () => store, async [Symbol.asyncDispose]() {} });
+ *   const harness = { store, second: () => store, async [Symbol.asyncDispose]() {} };
+ *   await assert.doesNotReject(run(harness));
  * }
  * ```
  */

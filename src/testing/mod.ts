@@ -5,4 +5,6 @@
  * @module
  */
 
+export { circuitStoreCases, type CircuitStoreHarness } from "./circuit_store_cases.ts";
+export { type ConformanceCase, ConformanceError, expectSame } from "./conformance_case.ts";
 export { ManualClock } from "./manual_clock.ts";

@@ -1,0 +1,110 @@
+import { EventHandlingError } from "../mediator/mod.ts";
+import { MessageValidationError, type ValidationIssue } from "../message/mod.ts";
+
+/**
+ * What went wrong with a request, in the form of RFC 9457 (`application/problem+json`). All of it
+ * reaches the client.
+ */
+export interface Problem {
+  /** The HTTP status; it stands in the body too. */
+  readonly status: number;
+  /** A URI that identifies the kind of problem. @default {"about:blank"} */
+  readonly type?: string | undefined;
+  /** The kind of problem in a few words. @default the name of the status, if it is a common one */
+  readonly title?: string | undefined;
+  /** What is wrong in this case. */
+  readonly detail?: string | undefined;
+  /**
+   * The condition, for programs. The routes themselves give `invalid_json`, `forbidden_key`,
+   * `body_too_large`, `body_unreadable`, `unsupported_media_type`, `message_validation`,
+   * `event_handling`, `stream_gone` and `internal`.
+   */
+  readonly code?: string | undefined;
+  /** What is wrong with the data, and where; at most the first 100 issues. */
+  readonly issues?: readonly ValidationIssue[] | undefined;
+  /** Members of the application's own. */
+  readonly [member: string]: unknown;
+}
+
+/** Data can have about as many issues as it has bytes, and the answer must not outgrow it by much. */
+const MAX_ISSUES = 100;
+
+/** What a client learns of everything that is nobody's business but the server's. */
+export const INTERNAL_PROBLEM: Problem = {
+  status: 500,
+  detail: "The request could not be handled",
+  code: "internal",
+};
+
+/** A request that cannot be read. */
+export class UnreadableRequestError extends Error {
+  /** {@inheritDoc SluiceError.name} */
+  override readonly name = "UnreadableRequestError";
+  /** What the client may know about it. */
+  readonly problem: Problem;
+
+  constructor(problem: Problem & { readonly detail: string }, options?: ErrorOptions) {
+    super(problem.detail, options);
+    this.problem = problem;
+  }
+}
+
+/** What a client may know of an error that came up before its request was handled. */
+export function problemOfRequest(error: unknown): Problem {
+  if (error instanceof UnreadableRequestError) return error.problem;
+  if (error instanceof MessageValidationError) {
+    return {
+      status: 400,
+      detail: "The data of the request is not valid",
+      code: "message_validation",
+      issues: error.issues.slice(0, MAX_ISSUES),
+    };
+  }
+  return INTERNAL_PROBLEM;
+}
+
+/**
+ * What a client may know of an error that came up while its request was handled. A validation error
+ * is then about data that the server made, and no fault of the client.
+ */
+export function problemOfHandling(error: unknown): Problem {
+  if (error instanceof EventHandlingError) {
+    return {
+      status: 500,
+      detail: "The request was handled, but not everything that follows from it",
+      code: "event_handling",
+    };
+  }
+  return INTERNAL_PROBLEM;
+}
+
+/** Writes a problem as JSON. */
+export function encodeProblem(problem: Problem): string {
+  const { type = "about:blank", title = TITLES.get(problem.status), ...members } = problem;
+  return JSON.stringify({ type, title, ...members });
+}
+
+const TITLES: ReadonlyMap<number, string> = new Map([
+  [400, "Bad Request"],
+  [401, "Unauthorized"],
+  [402, "Payment Required"],
+  [403, "Forbidden"],
+  [404, "Not Found"],
+  [405, "Method Not Allowed"],
+  [406, "Not Acceptable"],
+  [408, "Request Timeout"],
+  [409, "Conflict"],
+  [410, "Gone"],
+  [412, "Precondition Failed"],
+  [413, "Content Too Large"],
+  [415, "Unsupported Media Type"],
+  [422, "Unprocessable Content"],
+  [423, "Locked"],
+  [428, "Precondition Required"],
+  [429, "Too Many Requests"],
+  [500, "Internal Server Error"],
+  [501, "Not Implemented"],
+  [502, "Bad Gateway"],
+  [503, "Service Unavailable"],
+  [504, "Gateway Timeout"],
+]);

@@ -1,0 +1,55 @@
+import type { HonoRequest } from "hono";
+import { forbiddenKey, readJson } from "./json_body.ts";
+
+/** What a request brings. Nothing of it is read before it is asked for, and its members may be taken out. */
+export interface RouteInput {
+  /** The path's parameters. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The query's parameters; one that is given several times is an array. */
+  readonly query: Readonly<Record<string, string | readonly string[]>>;
+  /**
+   * Resolves to the body, read as JSON, and to `undefined` if there is none. It is read once.
+   *
+   * Refused, and answered with a fitting status, are bodies that are larger than `maxBodyBytes`, of
+   * another type than JSON, not in UTF-8, nested deeper than 256 levels, and those with a key
+   * `__proto__`.
+   */
+  readonly json: () => Promise<unknown>;
+}
+
+/** Gives access to what a request brings. */
+export function routeInput(req: HonoRequest, maxBodyBytes: number): RouteInput {
+  let body: Promise<unknown> | undefined;
+  return {
+    get params() {
+      return req.param();
+    },
+    get query() {
+      return readQuery(req);
+    },
+    json: () => body ??= readJson(req, maxBodyBytes),
+  };
+}
+
+function readQuery(req: HonoRequest): Record<string, string | readonly string[]> {
+  const entries = Object.entries(req.queries()).map(([key, values]) => {
+    if (key === "__proto__") throw forbiddenKey();
+    const [first = ""] = values;
+    return [key, values.length === 1 ? first : values] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * The data of a request for which nothing else is said: the path's parameters over the query's, or
+ * over the body. So the URL decides what is acted upon, whatever the body says.
+ */
+export async function dataOfRequest(method: string, input: RouteInput): Promise<unknown> {
+  if (method === "GET" || method === "HEAD" || method === "DELETE") {
+    return { ...input.query, ...input.params };
+  }
+  const body = await input.json();
+  if (body === undefined) return { ...input.params };
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  return { ...body, ...input.params };
+}

@@ -1,0 +1,122 @@
+import type { Env } from "hono";
+import type { App } from "../mediator/mod.ts";
+import type { AnyMessage, AnyRequest, AnyStreamRequest, Definition } from "../message/mod.ts";
+import type { RouteData, RouteHandler } from "./route_message.ts";
+import { checkRouteOptions, type RouteOptions, type SseRouteOptions } from "./route_options.ts";
+import { sendRoute } from "./send_route.ts";
+import { sseRoute } from "./sse_route.ts";
+
+/**
+ * Makes handlers of Hono out of message definitions.
+ *
+ * The data of a message is, where no function gives it, made of the path's parameters and, for
+ * `GET`, `HEAD` and `DELETE`, the query, for other methods the body if it is an object. The path
+ * wins over both: the URL decides what is acted upon. The definition validates the data.
+ * `traceparent` and `x-correlation-id` become metadata of the message when they are well-formed.
+ *
+ * No error leaves these handlers. They answer with problem details (RFC 9457): 400 for data that
+ * cannot be read or is not valid, 413 and 415 for bodies that are too large or no JSON, 500 for
+ * everything else, with a text that tells nothing of the server. `mapError` decides otherwise.
+ *
+ * @typeParam M The messages that the application handles.
+ */
+export interface Routes<in M extends AnyMessage> {
+  /** Carries the type of the messages; never present at run time. */
+  readonly handles?: ((message: M) => void) | undefined;
+  /**
+   * Answers with the result of a command or query as JSON and the status 200, or that of
+   * `c.status()`; and with 204 when the result is `undefined`.
+   *
+   * A client that leaves does not cancel it.
+   *
+   * @param from Gives the data of the message.
+   * @throws {RangeError} If an option is out of its range.
+   */
+  send<T extends M & AnyRequest, E extends Env = Env>(
+    definition: Definition<T>,
+    from?: RouteData<E>,
+    options?: RouteOptions,
+  ): RouteHandler<E>;
+  /**
+   * Answers with the items of a streaming request as Server-Sent Events: `start`, one `item` for
+   * each item, then `done`, or `failure` with a problem. Their data is JSON, and their ids are those
+   * of the run and a number.
+   *
+   * Items are asked for as the client reads, so that a client which stops reading stops the handler,
+   * and one that leaves aborts its signal and runs its `finally`. What fails before the first event
+   * is answered as `send` does. A client that comes back with `Last-Event-ID` gets one `stream_gone`,
+   * and 204 when it comes again: nothing runs twice.
+   *
+   * @param from Gives the data of the message.
+   * @throws {RangeError} If an option is out of its range.
+   */
+  sse<T extends M & AnyStreamRequest, E extends Env = Env>(
+    definition: Definition<T>,
+    from?: RouteData<E>,
+    options?: SseRouteOptions,
+  ): RouteHandler<E>;
+}
+
+/**
+ * Makes routes to what an application handles. Definitions that it does not handle do not compile.
+ *
+ * @param options What holds for all routes that say nothing else.
+ * @throws {RangeError} If an option is out of its range.
+ *
+ * @example A command and a stream
+ * ```ts
+ * import { bootstrap, command, handlers, streamRequest } from "@sluice/cqrs";
+ * import { routes } from "@sluice/cqrs/hono";
+ * import { Hono } from "hono";
+ * import { z } from "zod";
+ * import assert from "node:assert/strict";
+ *
+ * const Rename = command("user.rename", z.object({ id: z.string(), name: z.string() }))
+ *   .returns<{ greeting: string }>();
+ * const Count = streamRequest("count", z.object({ to: z.coerce.number() })).yields<number>();
+ * const app = bootstrap(
+ *   handlers()
+ *     .on(Rename, ({ id, name }) => ({ greeting: `${id} is ${name}` }))
+ *     .on(Count, async function* ({ to }) {
+ *       for (let i = 1; i <= to; i++) yield i;
+ *     }),
+ * );
+ *
+ * const http = routes(app, {
+ *   mapError: (error) => error instanceof RangeError ? { status: 422 } : undefined,
+ *   onError: (error) => console.error(error),
+ * });
+ * const api = new Hono()
+ *   .put("/users/:id", http.send(Rename))
+ *   .get("/count/:to", http.sse(Count, (c) => c.req.param()));
+ *
+ * const renamed = await api.request("/users/u1", {
+ *   method: "PUT",
+ *   headers: { "content-type": "application/json" },
+ *   body: JSON.stringify({ name: "Ada" }),
+ * });
+ * assert.deepEqual(await renamed.json(), { greeting: "u1 is Ada" });
+ *
+ * const counted = await (await api.request("/count/2")).text();
+ * assert.match(counted, /event: item\nid: [\w-]+:1\ndata: 1\n\nevent: item\nid: [\w-]+:2\ndata: 2\n\n/);
+ * ```
+ */
+export function routes<M extends AnyMessage>(
+  app: App<M>,
+  options: SseRouteOptions = {},
+): Routes<M> {
+  checkRouteOptions(options);
+  return {
+    send: (definition, from, own) =>
+      sendRoute(app, { definition, from, options: merged(options, own) }),
+    sse: (definition, from, own) =>
+      sseRoute(app, { definition, from, options: merged(options, own) }),
+  };
+}
+
+/** The options of one route. */
+function merged(options: SseRouteOptions, own: SseRouteOptions | undefined): SseRouteOptions {
+  const all = { ...options, ...own };
+  checkRouteOptions(all);
+  return all;
+}

@@ -1,0 +1,35 @@
+import type { Context, Env } from "hono";
+import type { Sender } from "../mediator/mod.ts";
+import type { AnyRequest } from "../message/mod.ts";
+import { respondToError } from "./error_answer.ts";
+import { problemOfHandling, problemOfRequest } from "./problem.ts";
+import { type MessageSource, readMessage, type RouteHandler } from "./route_message.ts";
+
+/** Makes a route that answers with the result of a command or query. */
+export function sendRoute<M extends AnyRequest, E extends Env>(
+  app: Sender<M>,
+  source: MessageSource<M, E>,
+): RouteHandler<E> {
+  return async function send(c) {
+    let request: M;
+    try {
+      request = await readMessage(c, source);
+    } catch (error) {
+      return respondToError(error, c, problemOfRequest(error), source.options);
+    }
+    try {
+      // The signal of the HTTP request is no use here: on Deno it aborts after a success as well.
+      return respond(c, await app.send(request));
+    } catch (error) {
+      return respondToError(error, c, problemOfHandling(error), source.options);
+    }
+  };
+}
+
+function respond(c: Context, result: unknown): Response {
+  if (result === undefined) return c.body(null, 204);
+  const text: string | undefined = JSON.stringify(result);
+  if (text === undefined) throw new TypeError(`Cannot encode a result as JSON: ${typeof result}`);
+  // Without a status of its own, so that one which `from` has set stays.
+  return c.body(text, { headers: { "content-type": "application/json" } });
+}

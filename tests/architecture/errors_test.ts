@@ -1,0 +1,105 @@
+import {
+  AppClosedError,
+  ChainExhaustedError,
+  CircuitOpenError,
+  domainEvent,
+  DuplicateHandlerError,
+  EventCycleError,
+  EventHandlingError,
+  HandlerNotFoundError,
+  HandlerSettledError,
+  MessageDecodeError,
+  MessageEncodeError,
+  MessageValidationError,
+  NoPublisherError,
+  ProviderNotFoundError,
+  PublishError,
+  SluiceError,
+  SseParseError,
+} from "@sluice/cqrs";
+import assert from "node:assert/strict";
+import { readSettings, readText, root } from "./repository.ts";
+
+const Joined = domainEvent("meeting.joined");
+
+/**
+ * One error of every class, made with `cause`. A function without a parameter
+ * says that this condition never has a cause.
+ */
+const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
+  AppClosedError: (cause) => new AppClosedError({ cause }),
+  ChainExhaustedError: (cause) => new ChainExhaustedError("meeting.join", { cause }),
+  CircuitOpenError: (cause) => new CircuitOpenError("payments", 1_000, { cause }),
+  DuplicateHandlerError: (cause) => new DuplicateHandlerError("meeting.join", { cause }),
+  EventCycleError: (cause) => new EventCycleError(["a", "b", "a"], { cause }),
+  EventHandlingError: (cause) =>
+    new EventHandlingError([{ event: Joined(), error: cause }], undefined),
+  HandlerNotFoundError: (cause) => new HandlerNotFoundError("meeting.join", { cause }),
+  HandlerSettledError: (cause) => new HandlerSettledError("meeting.join", { cause }),
+  MessageDecodeError: (cause) =>
+    new MessageDecodeError(new Uint8Array(3), "meeting.join", { cause }),
+  MessageEncodeError: (cause) => new MessageEncodeError("meeting.join", { cause }),
+  MessageValidationError: (cause) => new MessageValidationError("meeting.join", [], { cause }),
+  NoPublisherError: (cause) => new NoPublisherError("meeting.joined", { cause }),
+  ProviderNotFoundError: (cause) => new ProviderNotFoundError("Clock", { cause }),
+  PublishError: (cause) => new PublishError({ id: "1", topic: "meetings" }, { cause }),
+  SseParseError: () => new SseParseError(1024),
+};
+
+type ErrorClass = new (...args: never[]) => SluiceError;
+
+/** The error classes that the entry points export, each with the name of its export. */
+async function readErrorClasses(): Promise<Map<string, ErrorClass>> {
+  const { exports } = await readSettings();
+  const classes = new Map<string, ErrorClass>();
+  for (const path of Object.values(exports)) {
+    const module: Record<string, unknown> = await import(new URL(path, root).href);
+    for (const [name, value] of Object.entries(module)) {
+      if (isErrorClass(value)) classes.set(name, value);
+    }
+  }
+  return classes;
+}
+
+function isErrorClass(value: unknown): value is ErrorClass {
+  return typeof value === "function" && value.prototype instanceof SluiceError;
+}
+
+/** The codes of the union `SluiceErrorCode`. */
+async function readCodes(): Promise<string[]> {
+  const source = await readText("src/errors.ts");
+  const union = source.match(/export type SluiceErrorCode =([^;]+);/)?.[1] ?? "";
+  return [...union.matchAll(/"(\w+)"/g)].map(([, code = ""]) => code);
+}
+
+Deno.test("every exported error class has a sample here, and every sample a class", async () => {
+  const classes = await readErrorClasses();
+  assert.deepEqual(Object.keys(samples).sort(), [...classes.keys()].sort());
+});
+
+Deno.test("SluiceErrorCode has one code for each error class", async () => {
+  const used = Object.values(samples).map((create) => create(new Error("Cause")).code);
+  assert.deepEqual(used.sort(), (await readCodes()).sort());
+});
+
+for (const [name, create] of Object.entries(samples)) {
+  Deno.test(`${name} has the name of its class and export`, async () => {
+    const error = create(new Error("Cause"));
+    assert.equal(error.name, name);
+    assert.equal(error.constructor, (await readErrorClasses()).get(name));
+  });
+
+  Deno.test(`${name} has a message that starts with a capital and ends without a period`, () => {
+    const { message } = create(new Error("Cause"));
+    assert.match(message, /^[A-Z]/);
+    assert.doesNotMatch(message, /[.!]$/);
+    assert.doesNotMatch(message, /\w(?:n't|'re|'ve|'ll|'d|'m)\b|\b(?:it|that|there|what)'s\b/i);
+  });
+
+  if (create.length > 0) {
+    Deno.test(`${name} forwards its cause`, () => {
+      const cause = new Error("Cause");
+      assert.equal(create(cause).cause, cause);
+    });
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Which folder of `src` may import which: the table that `imports_test.ts`
+ * enforces and that `.github/ARCHITECTURE.md` shows.
+ *
+ * @module
+ */
+
+/** The files beside the folders of `src`: they import nothing, and every folder may import them. */
+export const rootFiles: readonly string[] = ["clock.ts", "errors.ts"];
+
+/** What a folder of `src` is for, and what its files may import besides `rootFiles` and each other. */
+export interface Row {
+  /** What lives in the folder, in a few words. */
+  readonly lives: string;
+  /** The folders whose `mod.ts` it may import. */
+  readonly folders: readonly string[];
+  /** The folders whose `mod.ts` it may import types from, and nothing that exists at run time. */
+  readonly types: readonly string[];
+  /** The third-party packages it may import. */
+  readonly packages: readonly string[];
+}
+
+/** The import table, from the bottom up. */
+export const importTable: Readonly<Record<string, Row>> = {
+  message: {
+    lives: "message definitions, envelope, codec port and JSON codec, ids, Standard Schema types",
+    folders: [],
+    types: [],
+    packages: [],
+  },
+  stream: {
+    lives: "async iterators and Web Streams, bounded concurrency, SSE encoder and parser",
+    folders: [],
+    types: [],
+    packages: [],
+  },
+  resilience: {
+    lives: "retry policies, time limits, circuit breaker and its store port, concurrency limit",
+    folders: [],
+    types: [],
+    packages: [],
+  },
+  broker: {
+    lives: "the port that publishes notifications, and its in-memory broker",
+    folders: ["message", "resilience"],
+    types: [],
+    packages: [],
+  },
+  mediator: {
+    lives: "handlers, context, middlewares, combinators, container port, event dispatch, the app",
+    folders: ["message", "stream", "resilience", "broker"],
+    types: [],
+    packages: [],
+  },
+  hono: {
+    lives: "routes that answer with JSON, problem details and SSE",
+    folders: ["message", "stream", "mediator"],
+    types: [],
+    packages: ["hono"],
+  },
+  testing: {
+    lives: "what a test needs: a manual clock, cases that every implementation of a port must pass",
+    folders: [],
+    types: ["message", "stream", "resilience", "broker", "mediator"],
+    packages: [],
+  },
+};
