@@ -78,8 +78,16 @@ export function problemOfHandling(error: unknown): Problem {
   return INTERNAL_PROBLEM;
 }
 
-/** Writes a problem as JSON. */
+/**
+ * Writes a problem as JSON.
+ *
+ * @throws {RangeError} If its status is none of an error.
+ */
 export function encodeProblem(problem: Problem): string {
+  const { status } = problem;
+  if (!(Number.isInteger(status) && status >= 400 && status <= 599)) {
+    throw new RangeError(`Cannot answer with a problem: status must be from 400 to 599: ${status}`);
+  }
   const { type = "about:blank", title = TITLES.get(problem.status), ...members } = problem;
   return JSON.stringify({ type, title, ...members });
 }

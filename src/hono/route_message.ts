@@ -1,6 +1,8 @@
 import type { Context, Env } from "hono";
 import type { AnyMessage, Definition } from "../message/mod.ts";
+import { respondToError } from "./error_answer.ts";
 import { invalidJson } from "./json_body.ts";
+import { problemOfRequest } from "./problem.ts";
 import { dataOfRequest, type RouteInput, routeInput } from "./route_input.ts";
 import { metadataOfRequest } from "./route_metadata.ts";
 import { DEFAULT_MAX_BODY_BYTES, type RouteOptions } from "./route_options.ts";
@@ -25,12 +27,16 @@ export interface MessageSource<M extends AnyMessage, E extends Env> {
   readonly options: RouteOptions;
 }
 
-/** Resolves to the message that a request asks to be handled. */
+/** Resolves to the message that a request asks for, or to the answer if that cannot be told. */
 export async function readMessage<M extends AnyMessage, E extends Env>(
   c: Context<E>,
   source: MessageSource<M, E>,
-): Promise<M> {
-  return await source.definition.parse(await readData(c, source), metadataOfRequest(c.req));
+): Promise<M | Response> {
+  try {
+    return await source.definition.parse(await readData(c, source), metadataOfRequest(c.req));
+  } catch (error) {
+    return respondToError(error, c, problemOfRequest(error), source.options);
+  }
 }
 
 async function readData<M extends AnyMessage, E extends Env>(

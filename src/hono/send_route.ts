@@ -2,7 +2,7 @@ import type { Context, Env } from "hono";
 import type { Sender } from "../mediator/mod.ts";
 import type { AnyRequest } from "../message/mod.ts";
 import { respondToError } from "./error_answer.ts";
-import { problemOfHandling, problemOfRequest } from "./problem.ts";
+import { problemOfHandling } from "./problem.ts";
 import { type MessageSource, readMessage, type RouteHandler } from "./route_message.ts";
 
 /** Makes a route that answers with the result of a command or query. */
@@ -11,12 +11,8 @@ export function sendRoute<M extends AnyRequest, E extends Env>(
   source: MessageSource<M, E>,
 ): RouteHandler<E> {
   return async function send(c) {
-    let request: M;
-    try {
-      request = await readMessage(c, source);
-    } catch (error) {
-      return respondToError(error, c, problemOfRequest(error), source.options);
-    }
+    const request = await readMessage(c, source);
+    if (request instanceof Response) return request;
     try {
       // The signal of the HTTP request is no use here: on Deno it aborts after a success as well.
       return respond(c, await app.send(request));

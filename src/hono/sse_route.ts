@@ -3,7 +3,7 @@ import type { App } from "../mediator/mod.ts";
 import type { AnyStreamRequest } from "../message/mod.ts";
 import { encodeSseEvent, sseStream } from "../stream/mod.ts";
 import { describeError, reportError, respondToError } from "./error_answer.ts";
-import { encodeProblem, problemOfHandling, problemOfRequest } from "./problem.ts";
+import { encodeProblem, problemOfHandling } from "./problem.ts";
 import { type MessageSource, readMessage, type RouteHandler } from "./route_message.ts";
 import type { SseRouteOptions } from "./route_options.ts";
 import { RunEvents } from "./run_events.ts";
@@ -35,14 +35,14 @@ export function sseRoute<M extends AnyStreamRequest, E extends Env>(
   return async function sse(c) {
     const lastEventId = c.req.header("last-event-id") ?? "";
     if (lastEventId !== "") return respondToReturn(c, lastEventId, options);
-    let request: M;
+    const request = await readMessage(c, source);
+    if (request instanceof Response) return request;
+    if (c.req.method === "HEAD") return c.body(null, 200, HEADERS);
     try {
-      request = await readMessage(c, source);
       await app.start();
     } catch (error) {
-      return respondToError(error, c, problemOfRequest(error), options);
+      return respondToError(error, c, problemOfHandling(error), options);
     }
-    if (c.req.method === "HEAD") return c.body(null, 200, HEADERS);
     const events = new RunEvents(app.stream(request), {
       describe: (error) => describeError(error, c, problemOfHandling(error), options),
       report: (error) => reportError(error, c, options),

@@ -10,7 +10,7 @@ import { type App, DuplicateHandlerError } from "./app.ts";
 import { compile } from "./compile.ts";
 import { composeCall, composeStream } from "./compose.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
-import type { Invoke, InvokeStream } from "./frame.ts";
+import type { Invoke, InvokeStream } from "./run_frame.ts";
 import { Mediator, type MediatorOptions } from "./mediator.ts";
 import type { Middleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";

@@ -1,8 +1,8 @@
 import { SluiceError } from "../errors.ts";
 import type { Message, ResultOf } from "../message/mod.ts";
-import type { CallContext, Overrides } from "./call_context.ts";
+import type { Frame, Overrides } from "./frame.ts";
 import type { CompositeHandler } from "./composite.ts";
-import { type Invoke, runFrame } from "./frame.ts";
+import { type Invoke, runFrame } from "./run_frame.ts";
 import type { Handler, HandlerClass, HandlerFunction, HandlerObject } from "./handler.ts";
 
 /** The messages that a chain may handle: all but streams. */
@@ -108,26 +108,23 @@ function isDefault<M extends ChainMessage, C>(
 
 /** Makes one handler of the compiled links of a chain and its compiled default. */
 export function invokeChain(links: readonly Invoke[], defaultHandler: Invoke | undefined): Invoke {
-  function run(index: number, context: CallContext, overrides?: Overrides): Promise<unknown> {
+  function run(index: number, around: Frame, overrides?: Overrides): Promise<unknown> {
     const link = links[index];
     if (link !== undefined) {
-      return runFrame(context, (frame) => link(linked(frame, index + 1)), overrides);
+      return runFrame(around, (frame) => link(withNext(frame, index + 1)), overrides);
     }
-    if (defaultHandler !== undefined) return runFrame(context, defaultHandler, overrides);
-    return Promise.reject(new ChainExhaustedError(context.message.type));
+    if (defaultHandler !== undefined) return runFrame(around, defaultHandler, overrides);
+    return Promise.reject(new ChainExhaustedError(around.message.type));
   }
 
-  function linked(frame: CallContext, index: number): CallContext {
+  function withNext(frame: Frame, index: number): Frame {
+    const { message } = frame;
     const next = (...changed: [data?: unknown]) =>
-      run(
-        index,
-        frame,
-        changed.length === 0
-          ? undefined
-          : { message: { ...frame.message, data: changed[0], metadata: frame.message.metadata } },
-      );
-    return Object.assign(frame, { next });
+      changed.length === 0 ? run(index, frame) : run(index, frame, {
+        message: { ...message, data: changed[0], metadata: message.metadata },
+      });
+    return frame.add({ next });
   }
 
-  return (context) => run(0, context);
+  return (frame) => run(0, frame);
 }

@@ -1,9 +1,9 @@
 import type { MessageKind } from "../message/mod.ts";
-import type { CallContext } from "./call_context.ts";
+import type { Context } from "./context.ts";
 import { type ChainHandler, invokeChain } from "./chain.ts";
 import type { Container, ScopeStrategy, Token } from "./container.ts";
 import { type FallbackHandler, invokeFallback, invokeStreamFallback } from "./fallback.ts";
-import type { Invoke } from "./frame.ts";
+import type { Invoke } from "./run_frame.ts";
 import type { AnyHandler } from "./handler.ts";
 import { invokeRetry, invokeStreamRetry, type RetryHandler } from "./retry.ts";
 import { LazyScope } from "./scope.ts";
@@ -21,7 +21,7 @@ export interface CompileTarget {
   readonly scope: ScopeStrategy;
 }
 
-type AnyFunction = (data: unknown, context: CallContext) => unknown;
+type AnyFunction = (data: unknown, context: Context) => unknown;
 type AnyObject = { handle: AnyFunction };
 type AnyComposite =
   | ChainHandler<never, never>
@@ -46,11 +46,11 @@ function compileLeaf(handler: unknown, target: CompileTarget): Invoke {
   if (typeof handler === "function") {
     const run = handler as AnyFunction;
     checkShape(run, target);
-    return (context) => run(context.message.data, context);
+    return (frame) => run(frame.message.data, frame.context);
   }
   if (isHandlerObject(handler)) {
     checkShape(handler.handle, target);
-    return (context) => handler.handle(context.message.data, context);
+    return (frame) => handler.handle(frame.message.data, frame.context);
   }
   throw new TypeError(
     `Cannot handle "${target.type}" with ${
@@ -68,14 +68,14 @@ function compileClass(handler: Token<AnyObject>, target: CompileTarget): Invoke 
     );
   }
   if (target.kind === "stream") {
-    return async function* (context) {
-      const instance = await context.scope.resolve(handler);
-      yield* instance.handle(context.message.data, context) as AsyncIterable<unknown>;
+    return async function* (frame) {
+      const instance = await frame.scope.resolve(handler);
+      yield* instance.handle(frame.message.data, frame.context) as AsyncIterable<unknown>;
     };
   }
-  return async (context) => {
-    const instance = await context.scope.resolve(handler);
-    return await instance.handle(context.message.data, context);
+  return async (frame) => {
+    const instance = await frame.scope.resolve(handler);
+    return await instance.handle(frame.message.data, frame.context);
   };
 }
 
@@ -117,24 +117,24 @@ function compileComposite(handler: AnyComposite, target: CompileTarget): Invoke 
  */
 function scoped(invoke: Invoke, { kind, container }: CompileTarget): Invoke {
   if (kind === "stream") {
-    return async function* (context) {
-      const around = context.scope;
-      const scope = context.scope = new LazyScope(container);
+    return async function* (frame) {
+      const around = frame.scope;
+      const scope = frame.scope = new LazyScope(container);
       try {
-        yield* invoke(context) as AsyncIterable<unknown>;
+        yield* invoke(frame) as AsyncIterable<unknown>;
       } finally {
-        context.scope = around;
+        frame.scope = around;
         await scope.dispose();
       }
     };
   }
-  return async (context) => {
-    const around = context.scope;
-    const scope = context.scope = new LazyScope(container);
+  return async (frame) => {
+    const around = frame.scope;
+    const scope = frame.scope = new LazyScope(container);
     try {
-      return await invoke(context);
+      return await invoke(frame);
     } finally {
-      context.scope = around;
+      frame.scope = around;
       await scope.dispose();
     }
   };

@@ -1,57 +1,34 @@
-import type { CallContext, Level, Overrides } from "./call_context.ts";
-import { type Invoke, type InvokeStream, streamFrame } from "./frame.ts";
-import type { Middleware, MiddlewareFunction, StreamAwareMiddleware } from "./middleware.ts";
+import type { Frame, Level, Overrides } from "./frame.ts";
+import { type Invoke, type InvokeStream, streamFrame } from "./run_frame.ts";
+import type { Middleware, StreamAwareMiddleware } from "./middleware.ts";
 import { streamThrough } from "./stream_through.ts";
 
 /** A part of the composition: the middlewares from one on inwards, and the handler. */
-type Step = (context: CallContext, root: CallContext, level: Level | undefined) => Promise<unknown>;
+type Step = (frame: Frame, level: Level | undefined) => Promise<unknown>;
 
 /** Wraps a compiled handler of requests or events in middlewares, the first outermost. */
 export function composeCall(middlewares: readonly Middleware[], invoke: Invoke): Invoke {
   if (middlewares.length === 0) return invoke;
-  const outermost = middlewares.reduceRight<Step>(
-    wrap,
-    (context, root, level) => host(invoke, context, root, level),
-  );
-  return (root) => outermost(root, root, undefined);
+  const innermost: Step = (frame, level) => frame.host(invoke, level);
+  const outermost = middlewares.reduceRight<Step>(wrap, innermost);
+  return (frame) => outermost(frame, undefined);
 }
 
 // Between middlewares nothing is awaited: every promise that only passes a result on costs as much as a handler.
 function wrap(inner: Step, middleware: Middleware): Step {
   const run = typeof middleware === "function" ? middleware : middleware.handle;
-  return (context, root, outer) => {
+  return (frame, outer) => {
     const next = (overrides?: Overrides): Promise<unknown> => {
       const level: Level = { promise: undefined, outer };
-      const within = overrides === undefined ? context : context.fork(overrides);
-      return level.promise = inner(within, root, level);
+      const within = overrides === undefined ? frame : frame.fork(overrides);
+      return level.promise = inner(within, level);
     };
     try {
-      return run(context, next);
+      return run(frame.context, next);
     } catch (error) {
       return Promise.reject(error);
     }
   };
-}
-
-function host(
-  invoke: Invoke,
-  context: CallContext,
-  root: CallContext,
-  level: Level | undefined,
-): Promise<unknown> {
-  const frame = context.host();
-  const promise = promiseOf(invoke, frame);
-  frame.hosts({ promise, root, level });
-  return promise;
-}
-
-function promiseOf(invoke: Invoke, frame: CallContext): Promise<unknown> {
-  try {
-    const running = invoke(frame);
-    return running instanceof Promise ? running : Promise.resolve(running);
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }
 
 /** Wraps a compiled handler of a streaming request in middlewares, the first outermost. */
@@ -63,12 +40,11 @@ export function composeStream(middlewares: readonly Middleware[], invoke: Invoke
 }
 
 function around(middleware: Middleware, inner: InvokeStream): InvokeStream {
-  return (context) => {
-    const open = (overrides?: Overrides) => streamFrame(context, inner, overrides);
-    return isStreamAware(middleware) ? middleware.stream(context, open) : streamThrough(
-      (next) => middleware(context, next as Parameters<MiddlewareFunction<object>>[1]),
-      open,
-    );
+  return (frame) => {
+    const open = (overrides?: Overrides) => streamFrame(frame, inner, overrides);
+    return isStreamAware(middleware)
+      ? middleware.stream(frame.context, open)
+      : streamThrough((next) => middleware(frame.context, next), open);
   };
 }
 

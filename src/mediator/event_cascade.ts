@@ -1,8 +1,8 @@
 import { SluiceError } from "../errors.ts";
 import { type Publisher, PublishError, type PublishResult } from "../broker/mod.ts";
 import type { AnyEvent, Envelope } from "../message/mod.ts";
-import { CallContext, type Emission } from "./call_context.ts";
-import { dropReason, type Invoke } from "./frame.ts";
+import { type Emission, Frame } from "./frame.ts";
+import { dropReason, type Invoke } from "./run_frame.ts";
 import type { Runtime } from "./runtime.ts";
 import type { LazyScope } from "./scope.ts";
 
@@ -80,7 +80,7 @@ export interface CascadeRuntime extends Runtime {
 interface Run {
   readonly event: EventRun;
   readonly invoke: Invoke;
-  readonly context: CallContext;
+  readonly frame: Frame;
 }
 
 /** One event of a level. */
@@ -136,9 +136,9 @@ export class EventCascade {
       }
       await this.#level(runs);
       const next: Run[] = [];
-      for (const { context } of runs) {
-        if (!context.hasEmissions) continue;
-        for (const emission of context.takeEmissions()) this.#take(emission, next);
+      for (const { frame } of runs) {
+        if (!frame.hasEmissions) continue;
+        for (const emission of frame.takeEmissions()) this.#take(emission, next);
       }
       runs = next;
     }
@@ -150,7 +150,7 @@ export class EventCascade {
     else this.#outgoing.push({ message, envelope });
   }
 
-  #plan(message: AnyEvent, cause: CallContext | undefined, runs: Run[]): void {
+  #plan(message: AnyEvent, cause: Frame | undefined, runs: Run[]): void {
     const runtime = this.#runtime;
     const handlers = runtime.handlersOf(message.type);
     const { length } = handlers;
@@ -162,8 +162,8 @@ export class EventCascade {
     const startedMs = runtime.report === undefined ? 0 : runtime.now();
     const event: EventRun = { message, startedMs, pending: length, failed: false };
     for (const invoke of handlers) {
-      const context = new CallContext(runtime, message, this.#scope, undefined, cause);
-      runs.push({ event, invoke, context });
+      const frame = new Frame(runtime, message, this.#scope, undefined, cause);
+      runs.push({ event, invoke, frame });
     }
   }
 
@@ -189,17 +189,17 @@ export class EventCascade {
 
   /** Starts one run and calls `done` when it has settled, never before this returns. */
   #start(run: Run, done: () => void): void {
-    const { context } = run;
+    const { frame } = run;
     let running: unknown;
     try {
-      running = run.invoke(context);
+      running = run.invoke(frame);
     } catch (error) {
       running = Promise.reject(error);
     }
     const promise = running instanceof Promise ? running : Promise.resolve(running);
     promise.then(() => {
       // Almost always what was emitted is encoded at once.
-      const encoded = context.settle() ? context.encoded : undefined;
+      const encoded = frame.close() ? frame.encoded : undefined;
       if (encoded === undefined) return this.#succeed(run, done);
       encoded.then(() => this.#succeed(run, done), (error) => this.#fail(run, error, done));
     }, (error) => this.#fail(run, error, done));
@@ -214,21 +214,21 @@ export class EventCascade {
     done();
   }
 
-  #fail({ event, context }: Run, error: unknown, done: () => void): void {
+  #fail({ event, frame }: Run, error: unknown, done: () => void): void {
     const { report } = this.#runtime;
     const { message } = event;
     event.pending--;
     event.failed = true;
-    context.drop(dropReason(context));
+    frame.drop(dropReason(frame));
     this.failures.push({ event: message, error });
     report?.({ type: "failed", message, error, durationMs: this.#since(event) });
     done();
   }
 
   #cut(runs: readonly Run[]): void {
-    const dropped = new Map(runs.map(({ event, context }) => [event.message, context]));
-    for (const [event, context] of dropped) {
-      this.failures.push({ event, error: new EventCycleError(pathTo(context)) });
+    const dropped = new Map(runs.map(({ event, frame }) => [event.message, frame]));
+    for (const [event, frame] of dropped) {
+      this.failures.push({ event, error: new EventCycleError(pathTo(frame)) });
     }
     const messages = [...dropped.keys()];
     this.#runtime.report?.({ type: "dropped", messages, reason: "event_cycle" });
@@ -276,10 +276,10 @@ async function publishAll(
   }
 }
 
-/** The types of the events that led to a context, from the first to its own. */
-function pathTo(context: CallContext): readonly string[] {
+/** The types of the events that led to a frame, from the first to its own. */
+function pathTo(frame: Frame): readonly string[] {
   const path: string[] = [];
-  for (let at: CallContext | undefined = context; at !== undefined; at = at.cause) {
+  for (let at: Frame | undefined = frame; at !== undefined; at = at.cause) {
     const { kind, type } = at.message;
     if (kind === "event" || kind === "notification") path.unshift(type);
   }

@@ -1,8 +1,8 @@
 import type { AnyMessage } from "../message/mod.ts";
 import { type CircuitBreaker, CircuitOpenError, type CircuitPermit } from "../resilience/mod.ts";
-import type { CallContext } from "./call_context.ts";
+import type { Frame } from "./frame.ts";
 import type { CompositeHandler } from "./composite.ts";
-import { type Invoke, type InvokeStream, runFrame, streamFrame } from "./frame.ts";
+import { type Invoke, type InvokeStream, runFrame, streamFrame } from "./run_frame.ts";
 import type { Handler } from "./handler.ts";
 
 /**
@@ -71,16 +71,16 @@ export function invokeFallback(
   options: FallbackOptions,
 ): Invoke {
   const { circuitBreaker } = options;
-  return async (context) => {
-    const run = () => runFrame(context, primary);
+  return async (frame) => {
+    const run = () => runFrame(frame, primary);
     try {
       if (circuitBreaker === undefined) return await run();
-      return await circuitBreaker.call(run, { signal: context.cancellation });
+      return await circuitBreaker.call(run, { signal: frame.cancellation });
     } catch (error) {
-      if (!allows(options, context, error)) throw error;
-      context.report({ type: "fell_back", message: context.message, error });
+      if (!allows(options, frame, error)) throw error;
+      frame.runtime.report?.({ type: "fell_back", message: frame.message, error });
     }
-    return runFrame(context, secondary);
+    return runFrame(frame, secondary);
   };
 }
 
@@ -91,20 +91,20 @@ export function invokeStreamFallback(
   options: FallbackOptions,
 ): InvokeStream {
   const { circuitBreaker, mode = "beforeFirstItem" } = options;
-  return async function* (context) {
+  return async function* (frame) {
     let delivered = false;
     try {
-      for await (const item of guarded(primary, circuitBreaker, context)) {
+      for await (const item of guarded(primary, circuitBreaker, frame)) {
         delivered = true;
         yield item;
       }
       return;
     } catch (error) {
       if (delivered && mode === "beforeFirstItem") throw error;
-      if (!allows(options, context, error)) throw error;
-      context.report({ type: "fell_back", message: context.message, error });
+      if (!allows(options, frame, error)) throw error;
+      frame.runtime.report?.({ type: "fell_back", message: frame.message, error });
     }
-    yield* streamFrame(context, secondary);
+    yield* streamFrame(frame, secondary);
   };
 }
 
@@ -112,21 +112,21 @@ export function invokeStreamFallback(
 async function* guarded(
   primary: Invoke,
   circuitBreaker: CircuitBreaker | undefined,
-  context: CallContext,
+  frame: Frame,
 ): AsyncGenerator<unknown, void, void> {
   const permit: CircuitPermit | undefined = await circuitBreaker?.acquire();
   try {
-    yield* streamFrame(context, primary);
+    yield* streamFrame(frame, primary);
     await permit?.success();
   } catch (error) {
-    await (context.cancellation?.aborted === true ? permit?.release() : permit?.failure(error));
+    await (frame.cancellation?.aborted === true ? permit?.release() : permit?.failure(error));
     throw error;
   } finally {
     await permit?.release();
   }
 }
 
-function allows({ when }: FallbackOptions, context: CallContext, error: unknown): boolean {
-  if (context.cancellation?.aborted === true) return false;
+function allows({ when }: FallbackOptions, frame: Frame, error: unknown): boolean {
+  if (frame.cancellation?.aborted === true) return false;
   return when === undefined || error instanceof CircuitOpenError || when(error);
 }

@@ -1,58 +1,272 @@
-import type { CallContext, Overrides } from "./call_context.ts";
+import {
+  type AnyEvent,
+  type AnyMessage,
+  type Envelope,
+  type MessageMetadata,
+  metadataOf,
+} from "../message/mod.ts";
+import { CallContext, HandlerSettledError } from "./call_context.ts";
 import type { DropReason } from "./observer.ts";
+import type { Invoke } from "./run_frame.ts";
+import type { Runtime } from "./runtime.ts";
+import type { LazyScope } from "./scope.ts";
 
-/** A compiled handler: gives a result or a promise of it, or the items of a stream. */
-export type Invoke = (context: CallContext) => unknown;
+/** An event that a handler emitted, with the frame that it came from. */
+export interface Emission {
+  readonly message: AnyEvent;
+  readonly cause: Frame | undefined;
+  /** The final form of a notification. */
+  readonly envelope: Envelope | Promise<Envelope> | undefined;
+}
 
-/** A compiled handler of a streaming request. */
-export type InvokeStream = (context: CallContext) => AsyncIterable<unknown>;
+/** What a frame may have in place of its parent's; everything else in it is added to the context. */
+export interface Overrides {
+  /** Another message of the same type. */
+  readonly message?: AnyMessage;
+  /** A narrower signal. */
+  readonly signal?: AbortSignal;
+}
 
-/** Runs a handler in a frame of its own, whose emissions count only if it succeeds. */
-export async function runFrame(
-  context: CallContext,
-  invoke: Invoke,
-  overrides?: Overrides,
-): Promise<unknown> {
-  const frame = context.fork(overrides);
-  try {
-    const result = await invoke(frame);
-    await frame.encoded;
-    frame.close();
-    context.absorb(frame);
-    return result;
-  } catch (error) {
-    frame.drop(dropReason(frame));
-    throw error;
-  }
+/** One `next()` of a middleware: what it gave, and the one around it. */
+export interface Level {
+  promise: Promise<unknown> | undefined;
+  readonly outer: Level | undefined;
+}
+
+/** A run of a handler within middlewares. */
+export interface Run {
+  /** The `next()` that started the run; none if the handler has no middlewares around it. */
+  readonly level: Level | undefined;
+  promise: Promise<unknown> | undefined;
+  mayEmit: boolean;
+  isSettled: boolean;
 }
 
 /**
- * Runs a streaming handler in a frame of its own. What it emitted before an
- * item is handed on before that item; what it emitted since the last item is
- * dropped if it throws.
+ * A call, or a part of one whose emissions stand and fall together: an
+ * attempt, a link of a chain, a primary. Handlers see its {@linkcode Frame.context}.
  */
-export async function* streamFrame(
-  context: CallContext,
-  invoke: Invoke,
-  overrides?: Overrides,
-): AsyncGenerator<unknown, void, void> {
-  const frame = context.fork(overrides);
-  try {
-    for await (const item of invoke(frame) as AsyncIterable<unknown>) {
-      context.absorb(frame);
-      yield item;
+export class Frame {
+  readonly runtime: Runtime;
+  readonly message: AnyMessage;
+  /** The frame whose handler sent or emitted the message. */
+  readonly cause: Frame | undefined;
+  /** Where this run gets its services from. */
+  scope: LazyScope;
+  #signal: AbortSignal | undefined;
+  readonly #parent: Frame | undefined;
+  #additions: object | undefined;
+  #context: CallContext | undefined;
+  #metadata: MessageMetadata | undefined;
+  #emissions: Emission[] | undefined;
+  #kept: Frame[] | undefined;
+  #run: Run | undefined;
+  #isOver = false;
+
+  constructor(
+    runtime: Runtime,
+    message: AnyMessage,
+    scope: LazyScope,
+    signal: AbortSignal | undefined,
+    cause: Frame | undefined,
+    parent?: Frame,
+  ) {
+    this.runtime = runtime;
+    this.message = message;
+    this.scope = scope;
+    this.#signal = signal;
+    this.cause = cause;
+    this.#parent = parent;
+  }
+
+  /** What the handlers and middlewares of this frame receive. */
+  get context(): CallContext {
+    return this.#context ??= new CallContext(this, this.#additions);
+  }
+
+  get metadata(): MessageMetadata {
+    return this.#metadata ??= metadataOf(this.message, this.cause?.metadata);
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal ??= new AbortController().signal;
+  }
+
+  /** The signal, unless nobody can cancel this call. */
+  get cancellation(): AbortSignal | undefined {
+    return this.#signal;
+  }
+
+  /** Opens a frame within this one. */
+  fork(overrides?: Overrides): Frame {
+    if (overrides === undefined) return this.#fork(this.message, this.#signal, this.#additions);
+    const { message = this.message, signal = this.#signal, ...added } = overrides;
+    if (message.type !== this.message.type) {
+      throw new TypeError(`Cannot pass on "${message.type}" in place of "${this.message.type}"`);
     }
-  } catch (error) {
-    frame.drop(dropReason(frame));
-    throw error;
-  } finally {
-    if (frame.isCutOff) frame.drop("cancelled");
-    else context.absorb(frame);
-    frame.close();
+    return this.#fork(message, signal, { ...this.#additions, ...added });
+  }
+
+  /** Adds to the context that handlers will see. */
+  add(additions: object): this {
+    this.#additions = { ...this.#additions, ...additions };
+    this.#context = undefined;
+    return this;
+  }
+
+  /** Takes an event that a handler emits. */
+  emit(message: AnyEvent): void {
+    if (this.#run?.isSettled === true || this.#hasEnded || this.isCutOff) {
+      throw new HandlerSettledError(message.type);
+    }
+    const envelope = message.kind === "notification"
+      ? this.runtime.envelope(message, this)
+      : undefined;
+    if (envelope instanceof Promise) envelope.catch(() => {}); // whoever awaits `encoded` sees it
+    (this.#emissions ??= []).push({ message, cause: this, envelope });
+  }
+
+  /** Whether anything was emitted that has not been taken. */
+  get hasEmissions(): boolean {
+    return this.#emissions !== undefined || this.#kept !== undefined;
+  }
+
+  /** Resolves when a codec that works asynchronously has encoded what was emitted; `undefined` when none did. */
+  get encoded(): Promise<unknown> | undefined {
+    const pending = this.#pendingEnvelopes();
+    return pending.length === 0 ? undefined : Promise.all(pending);
+  }
+
+  /** Takes what this frame and those that it kept have emitted. */
+  takeEmissions(): readonly Emission[] {
+    const emissions = this.#emissions ?? [];
+    const kept = this.#kept?.flatMap((frame) => frame.takeEmissions()) ?? [];
+    this.#emissions = this.#kept = undefined;
+    return kept.length === 0 ? emissions : [...emissions, ...kept];
+  }
+
+  /** Takes over what a frame within this one has emitted. */
+  absorb(frame: Frame): void {
+    if (!frame.hasEmissions) return;
+    this.expectEmissions();
+    (this.#emissions ??= []).push(...frame.takeEmissions());
+  }
+
+  /** Ends this frame and those within it, and tells whether anything was emitted: more is refused from now on. */
+  close(): boolean {
+    this.#isOver = true;
+    return this.hasEmissions;
+  }
+
+  /** Ends the frame and drops what was emitted in it. */
+  drop(reason: DropReason): void {
+    this.close();
+    this.#report(this.takeEmissions(), reason);
+  }
+
+  /** Runs a handler within middlewares: in this frame, or in a new one when this has had its run. */
+  host(invoke: Invoke, level: Level | undefined): Promise<unknown> {
+    if (this.#run !== undefined) return this.fork().host(invoke, level);
+    const run: Run = { level, promise: undefined, mayEmit: false, isSettled: false };
+    this.#run = run;
+    run.promise = start(invoke, this);
+    if (run.mayEmit) this.#follow(run, run.promise);
+    return run.promise;
+  }
+
+  /** Prepares for emissions. A run that has none, as most have, is not followed, which would cost as much as it. */
+  expectEmissions(): void {
+    const run = this.#run;
+    if (run === undefined || run.mayEmit) return;
+    run.mayEmit = true;
+    if (run.promise !== undefined) this.#follow(run, run.promise);
+  }
+
+  /**
+   * Whether the run in this frame was given up while it goes on. A stream whose
+   * reader leaves is not: its last words count until it has ended. A stream that
+   * ran out of time is: its own signal has aborted, and that around it has not.
+   */
+  get isCutOff(): boolean {
+    const around = this.#parent;
+    if (this.#signal?.aborted === true) {
+      if (this.message.kind !== "stream") return true;
+      if (around !== undefined && around.#signal?.aborted !== true) return true;
+    }
+    return around !== undefined && around.isCutOff;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#isOver || (this.#parent !== undefined && this.#parent.#hasEnded);
+  }
+
+  #fork(
+    message: AnyMessage,
+    signal: AbortSignal | undefined,
+    additions: object | undefined,
+  ): Frame {
+    const frame = new Frame(this.runtime, message, this.scope, signal, this.cause, this);
+    frame.#additions = additions;
+    return frame;
+  }
+
+  /**
+   * Settles the emissions when the run does: they count if it succeeds, and
+   * every middleware around it does. Each `next()` that fails after all drops
+   * them, so that a middleware which runs the handler again emits once.
+   */
+  #follow(run: Run, promise: Promise<unknown>): void {
+    const fail = () => {
+      const emissions = this.#emissions ?? [];
+      this.#emissions = undefined;
+      this.#report(emissions, this.isCutOff ? "cancelled" : "handler_failed");
+    };
+    promise.then(() => {
+      run.isSettled = true;
+      if (this.isCutOff) return fail();
+      this.#handUp();
+      // The first level is this run itself.
+      for (let at = run.level?.outer; at !== undefined; at = at.outer) {
+        at.promise?.then(undefined, fail);
+      }
+    }, () => {
+      run.isSettled = true;
+      fail();
+    });
+  }
+
+  /** Has the frame of the call keep this one until that settles; this one may still be dropped until then. */
+  #handUp(): void {
+    if (this.#parent === undefined) return;
+    let root = this.#parent;
+    while (root.#parent !== undefined) root = root.#parent;
+    (root.#kept ??= []).push(this);
+  }
+
+  #report(dropped: readonly Emission[], reason: DropReason): void {
+    if (dropped.length === 0) return;
+    this.runtime.report?.({
+      type: "dropped",
+      messages: dropped.map(({ message }) => message),
+      reason,
+    });
+  }
+
+  #pendingEnvelopes(): Promise<Envelope>[] {
+    const pending: Promise<Envelope>[] = [];
+    for (const { envelope } of this.#emissions ?? []) {
+      if (envelope instanceof Promise) pending.push(envelope);
+    }
+    return pending.concat(...this.#kept?.map((frame) => frame.#pendingEnvelopes()) ?? []);
   }
 }
 
-/** Tells a cancelled run from a failed one. */
-export function dropReason(context: CallContext): DropReason {
-  return context.cancellation?.aborted === true ? "cancelled" : "handler_failed";
+/** Starts a run; what it throws at once becomes a rejection. */
+function start(invoke: Invoke, frame: Frame): Promise<unknown> {
+  try {
+    const running = invoke(frame);
+    return running instanceof Promise ? running : Promise.resolve(running);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

@@ -1,6 +1,6 @@
 import { toReadableStream } from "../stream/mod.ts";
-import type { CallContext, Emission } from "./call_context.ts";
-import type { InvokeStream } from "./frame.ts";
+import type { Emission, Frame } from "./frame.ts";
+import type { InvokeStream } from "./run_frame.ts";
 
 /**
  * The items of a streaming request. Nothing runs before the first item is asked
@@ -25,8 +25,8 @@ export interface ItemStream<T> extends AsyncIterableIterator<T, undefined, void>
 export interface StreamHost {
   /** The compiled handler. */
   readonly invoke: InvokeStream;
-  /** Makes the context of the call, before the first item. */
-  open(signal: AbortSignal): Promise<CallContext> | CallContext;
+  /** Makes the frame of the call, before the first item. */
+  open(signal: AbortSignal): Promise<Frame> | Frame;
   /** Dispatches what was emitted; throws what the error policy wants thrown. */
   follow(emissions: readonly Emission[], item: unknown): Promise<void>;
   /** Is told how the stream ended, once; nothing of it runs any more. */
@@ -51,7 +51,7 @@ export class StreamCall implements ItemStream<unknown> {
   readonly #host: StreamHost;
   readonly #callerSignal: AbortSignal | undefined;
   readonly #controller = new AbortController();
-  #context: CallContext | undefined;
+  #frame: Frame | undefined;
   #source: AsyncIterator<unknown> | undefined;
   /** How many promises that `next()` gave are pending, and the last of them. */
   #pending = 0;
@@ -109,18 +109,18 @@ export class StreamCall implements ItemStream<unknown> {
     const signal = this.#callerSignal;
     signal?.throwIfAborted();
     signal?.addEventListener("abort", this.#onCallerAbort, { once: true });
-    const context = await this.#host.open(this.#controller.signal);
+    const frame = await this.#host.open(this.#controller.signal);
     if (this.#isOver) {
       const { reason } = this.#controller.signal;
       await this.#host.end({ outcome: "cancelled", reason });
       throw reason;
     }
-    this.#context = context;
-    return this.#source = this.#host.invoke(context)[Symbol.asyncIterator]();
+    this.#frame = frame;
+    return this.#source = this.#host.invoke(frame)[Symbol.asyncIterator]();
   }
 
   readonly #onResult = (result: IteratorResult<unknown>): Result | Promise<Result> => {
-    if (!this.#isOver && result.done !== true && this.#context?.hasEmissions === false) {
+    if (!this.#isOver && result.done !== true && this.#frame?.hasEmissions === false) {
       this.#pending--;
       return result;
     }
@@ -129,12 +129,12 @@ export class StreamCall implements ItemStream<unknown> {
 
   /** Whatever is rarer than an item alone: an item with events before it, the end, or a reader that has left. */
   async #onLastWords(result: IteratorResult<unknown>): Promise<Result> {
-    const context = this.#context;
-    if (this.#isOver || context === undefined) return DONE;
-    if (context.hasEmissions) {
+    const frame = this.#frame;
+    if (this.#isOver || frame === undefined) return DONE;
+    if (frame.hasEmissions) {
       try {
-        await context.encoded;
-        await this.#host.follow(context.takeEmissions(), result.value);
+        await frame.encoded;
+        await this.#host.follow(frame.takeEmissions(), result.value);
       } catch (error) {
         if (this.#isOver) return DONE;
         this.#isOver = true;
@@ -150,7 +150,7 @@ export class StreamCall implements ItemStream<unknown> {
   }
 
   readonly #onError = (error: unknown): Promise<Result> => {
-    this.#context?.drop(this.#isOver ? "cancelled" : "handler_failed");
+    this.#frame?.drop(this.#isOver ? "cancelled" : "handler_failed");
     return this.#settled(this.#isOver ? Promise.resolve(DONE) : this.#fail(error));
   };
 
@@ -181,18 +181,18 @@ export class StreamCall implements ItemStream<unknown> {
 
   /** Runs the handler's `finally`, and dispatches what it emits there. */
   async #endSource(): Promise<void> {
-    const context = this.#context;
+    const frame = this.#frame;
     await this.#source?.return?.();
-    if (context?.hasEmissions !== true) return;
-    await context.encoded;
-    await this.#host.follow(context.takeEmissions(), undefined);
+    if (frame?.hasEmissions !== true) return;
+    await frame.encoded;
+    await this.#host.follow(frame.takeEmissions(), undefined);
   }
 
   async #end(end: StreamEnd): Promise<void> {
     this.#isOver = true;
     this.#callerSignal?.removeEventListener("abort", this.#onCallerAbort);
-    if (this.#context === undefined) return;
-    this.#context.close();
+    if (this.#frame === undefined) return;
+    this.#frame.close();
     await this.#host.end(end);
   }
 

@@ -1,26 +1,45 @@
 import type { Publisher } from "../broker/mod.ts";
 import type { Clock } from "../clock.ts";
-import type {
-  AnyEvent,
-  AnyRequest,
-  AnyStreamRequest,
-  Codec,
-  Envelope,
-  ItemOf,
-  Notification,
-  ResultOf,
+import { SluiceError } from "../errors.ts";
+import {
+  type AnyEvent,
+  type AnyRequest,
+  type AnyStreamRequest,
+  type Codec,
+  type Envelope,
+  type ItemOf,
+  metadataOf,
+  type Notification,
+  type ResultOf,
+  toEnvelope,
 } from "../message/mod.ts";
 import { type App, HandlerNotFoundError } from "./app.ts";
-import { CallContext, type Emission, envelopeOf, NoPublisherError } from "./call_context.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
 import type { CallOptions } from "./context.ts";
 import { type CascadeRuntime, EventCascade, EventHandlingError } from "./event_cascade.ts";
-import { dropReason, type Invoke, type InvokeStream } from "./frame.ts";
+import { type Emission, Frame } from "./frame.ts";
+import { dropReason, type Invoke, type InvokeStream } from "./run_frame.ts";
 import { type ItemStream, StreamCall, type StreamEnd } from "./item_stream.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Observer, ObserverEvent } from "./observer.ts";
 import { LazyScope } from "./scope.ts";
 import { Watch } from "./watch.ts";
+
+/** A notification was emitted, but there is no broker that could take it. */
+export class NoPublisherError extends SluiceError {
+  /** {@inheritDoc SluiceError.name} */
+  override readonly name = "NoPublisherError";
+  /** {@inheritDoc SluiceError.code} */
+  override readonly code = "no_publisher";
+  /** The type of the notification that was refused. */
+  readonly messageType: string;
+
+  /** Creates the error for a notification of type `messageType`. */
+  constructor(messageType: string, options?: ErrorOptions) {
+    super(`Cannot emit notification "${messageType}" as no broker is configured`, options);
+    this.messageType = messageType;
+  }
+}
 
 /** What `bootstrap` makes of a registry and its options. */
 export interface MediatorOptions {
@@ -74,14 +93,14 @@ export class Mediator implements App<never>, CascadeRuntime {
   send<R extends AnyRequest>(
     request: R,
     options?: CallOptions,
-    cause?: CallContext,
+    cause?: Frame,
   ): Promise<ResultOf<R>> {
     const invoke = this.#options.calls.get(request.type);
     if (invoke === undefined) return Promise.reject(new HandlerNotFoundError(request.type));
     const signal = options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const result = this.report === undefined && this.#unscoped !== undefined
-      ? this.#run(invoke, new CallContext(this, request, this.#unscoped, signal, cause))
+      ? this.#run(invoke, new Frame(this, request, this.#unscoped, signal, cause))
       : this.#runWatched(invoke, request, signal, cause);
     return result as Promise<ResultOf<R>>;
   }
@@ -89,7 +108,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   stream<R extends AnyStreamRequest>(
     request: R,
     options?: CallOptions,
-    cause?: CallContext,
+    cause?: Frame,
   ): ItemStream<ItemOf<R>> {
     return this.#open(request, options?.signal, cause) as ItemStream<ItemOf<R>>;
   }
@@ -120,19 +139,20 @@ export class Mediator implements App<never>, CascadeRuntime {
     return this.#options.events.get(type) ?? [];
   }
 
-  envelope(message: Notification, cause: CallContext | undefined): Envelope | Promise<Envelope> {
+  envelope(message: Notification, cause: Frame | undefined): Envelope | Promise<Envelope> {
     if (this.publisher === undefined) throw new NoPublisherError(message.type);
-    return envelopeOf(message, this, cause);
+    const { codec, source } = this;
+    return toEnvelope(message, { codec, source, metadata: metadataOf(message, cause?.metadata) });
   }
 
   // The hot path: one `await`, and little that lives across it.
-  async #run(invoke: Invoke, context: CallContext, watch?: Watch): Promise<unknown> {
-    const starting = this.#lifecycle.enter(context.cause !== undefined);
+  async #run(invoke: Invoke, frame: Frame, watch?: Watch): Promise<unknown> {
+    const starting = this.#lifecycle.enter(frame.cause !== undefined);
     try {
-      const result = await begin(invoke, context, starting, watch);
-      return context.settle() ? await this.#followUp(context, result) : result;
+      const result = await begin(invoke, frame, starting, watch);
+      return frame.close() ? await this.#followUp(frame, result) : result;
     } catch (error) {
-      context.drop(dropReason(context));
+      frame.drop(dropReason(frame));
       throw error;
     } finally {
       this.#lifecycle.leave();
@@ -143,7 +163,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     invoke: Invoke,
     message: AnyRequest,
     signal: AbortSignal | undefined,
-    cause: CallContext | undefined,
+    cause: Frame | undefined,
   ): Promise<unknown> {
     const scope = this.#scopeFor(cause);
     const watch = this.report && new Watch(this.report, this.now, message);
@@ -151,7 +171,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     try {
       const result = await this.#run(
         invoke,
-        new CallContext(this, message, scope, signal, cause),
+        new Frame(this, message, scope, signal, cause),
         watch,
       );
       watch?.completed();
@@ -166,16 +186,16 @@ export class Mediator implements App<never>, CascadeRuntime {
     }
   }
 
-  async #followUp(context: CallContext, result: unknown): Promise<unknown> {
-    await context.encoded;
-    await this.#follow(context.takeEmissions(), context.scope, result);
+  async #followUp(frame: Frame, result: unknown): Promise<unknown> {
+    await frame.encoded;
+    await this.#follow(frame.takeEmissions(), frame.scope, result);
     return result;
   }
 
   #open(
     message: AnyStreamRequest,
     signal: AbortSignal | undefined,
-    cause: CallContext | undefined,
+    cause: Frame | undefined,
   ): StreamCall {
     let watch: Watch | undefined;
     const scope = this.#scopeFor(cause);
@@ -191,9 +211,9 @@ export class Mediator implements App<never>, CascadeRuntime {
           throw error;
         }
         watch = this.report && new Watch(this.report, this.now, message);
-        return new CallContext(this, message, scope, signal, cause);
+        return new Frame(this, message, scope, signal, cause);
       },
-      invoke: (context) => (invoke as InvokeStream)(context),
+      invoke: (frame) => (invoke as InvokeStream)(frame),
       follow: (emissions, item) => this.#follow(emissions, scope, item),
       end: async (end) => {
         this.#lifecycle.leave();
@@ -234,7 +254,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     }
   }
 
-  #scopeFor(cause: CallContext | undefined): LazyScope {
+  #scopeFor(cause: Frame | undefined): LazyScope {
     if (this.#unscoped !== undefined) return this.#unscoped;
     if (cause !== undefined && this.#options.scope === "send") return cause.scope;
     return new LazyScope(this.#options.container);
@@ -259,13 +279,13 @@ function tell(watch: Watch | undefined, end: StreamEnd): void {
 /** Runs the handler, after start-up, and until the caller aborts. */
 function begin(
   invoke: Invoke,
-  context: CallContext,
+  frame: Frame,
   starting: Promise<void> | undefined,
   watch: Watch | undefined,
 ): unknown {
-  const signal = context.cancellation;
-  if (starting === undefined && signal === undefined) return invoke(context);
-  const running = starting === undefined ? invoke(context) : starting.then(() => invoke(context));
+  const signal = frame.cancellation;
+  if (starting === undefined && signal === undefined) return invoke(frame);
+  const running = starting === undefined ? invoke(frame) : starting.then(() => invoke(frame));
   return signal === undefined ? running : untilAborted(running, signal, watch);
 }
 

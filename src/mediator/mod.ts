@@ -14,7 +14,7 @@ export {
   type Streamer,
 } from "./app.ts";
 export { bootstrap, type BootstrapOptions, type EventHandlingOptions } from "./bootstrap.ts";
-export { HandlerSettledError, NoPublisherError } from "./call_context.ts";
+export { HandlerSettledError } from "./call_context.ts";
 export {
   chain,
   type ChainDefault,
@@ -51,6 +51,7 @@ export type {
 } from "./handler.ts";
 export type { ItemStream } from "./item_stream.ts";
 export { type Logger, logging, type LoggingOptions, type LogLevel } from "./logging.ts";
+export { NoPublisherError } from "./mediator.ts";
 export type {
   Middleware,
   MiddlewareFunction,

@@ -4,7 +4,7 @@ import { sleep } from "../clock.ts";
 import type { CompositeHandler } from "./composite.ts";
 import type { MiddlewareContext } from "./context.ts";
 import type { RestartMode } from "./fallback.ts";
-import { type Invoke, type InvokeStream, runFrame, streamFrame } from "./frame.ts";
+import { type Invoke, type InvokeStream, runFrame, streamFrame } from "./run_frame.ts";
 import type { Handler } from "./handler.ts";
 import type { StreamAwareMiddleware } from "./middleware.ts";
 
@@ -76,17 +76,17 @@ export function retry(options: HandlerRetryOptions = {}): StreamAwareMiddleware<
 
 /** Makes a handler of a compiled one that is retried. */
 export function invokeRetry(invoke: Invoke, policy: HandlerRetryPolicy): Invoke {
-  return (context) =>
-    retryAsync(() => runFrame(context, invoke), policy, {
-      signal: context.cancellation,
-      onRetry: reporter(context),
+  return (frame) =>
+    retryAsync(() => runFrame(frame, invoke), policy, {
+      signal: frame.cancellation,
+      onRetry: reporter(frame.context),
     });
 }
 
 /** Makes a streaming handler of a compiled one that is retried. */
 export function invokeStreamRetry(invoke: Invoke, policy: HandlerRetryPolicy): InvokeStream {
-  return (context) =>
-    retryStream(() => streamFrame(context, invoke), policy, context, context.cancellation);
+  return (frame) =>
+    retryStream(() => streamFrame(frame, invoke), policy, frame.context, frame.cancellation);
 }
 
 async function* retryStream(

@@ -7,7 +7,7 @@ import type {
   Notification,
   ResultOf,
 } from "../message/mod.ts";
-import type { CallContext } from "./call_context.ts";
+import type { Frame } from "./frame.ts";
 import type { CallOptions } from "./context.ts";
 import type { ItemStream } from "./item_stream.ts";
 import type { ObserverEvent } from "./observer.ts";
@@ -19,15 +19,15 @@ export interface Runtime {
   /** Tells the observer, if there is one. */
   readonly report: ((event: ObserverEvent) => void) | undefined;
   /** Fixes the final form of a notification; throws when there is nothing that could take it. */
-  envelope(message: Notification, cause: CallContext | undefined): Envelope | Promise<Envelope>;
+  envelope(message: Notification, cause: Frame | undefined): Envelope | Promise<Envelope>;
   send<R extends AnyRequest>(
     request: R,
     options?: CallOptions,
-    cause?: CallContext,
+    cause?: Frame,
   ): Promise<ResultOf<R>>;
   stream<R extends AnyStreamRequest>(
     request: R,
     options?: CallOptions,
-    cause?: CallContext,
+    cause?: Frame,
   ): ItemStream<ItemOf<R>>;
 }

@@ -3,7 +3,7 @@ import type { AnyMessage } from "../message/mod.ts";
 import { assertTimeoutMs, Deadline, type Overrun, withDeadline } from "../resilience/mod.ts";
 import type { CompositeHandler } from "./composite.ts";
 import type { MiddlewareContext } from "./context.ts";
-import { type Invoke, type InvokeStream, runFrame, streamFrame } from "./frame.ts";
+import { type Invoke, type InvokeStream, runFrame, streamFrame } from "./run_frame.ts";
 import type { Handler } from "./handler.ts";
 import type { StreamAwareMiddleware } from "./middleware.ts";
 
@@ -77,11 +77,11 @@ export function timeout(
 
 /** Makes a handler of a compiled one that has a time limit. */
 export function invokeTimeout(invoke: Invoke, timeoutMs: number, options: TimeoutOptions): Invoke {
-  return (context) =>
+  return (frame) =>
     withDeadline(
       timeoutMs,
-      (signal) => runFrame(context, invoke, { signal }),
-      deadlineOf(context, options),
+      (signal) => runFrame(frame, invoke, { signal }),
+      deadlineOf(frame.context, options),
     );
 }
 
@@ -91,13 +91,8 @@ export function invokeStreamTimeout(
   timeoutMs: number,
   options: TimeoutOptions,
 ): InvokeStream {
-  return (context) =>
-    limited(
-      (signal) => streamFrame(context, invoke, { signal }),
-      timeoutMs,
-      context,
-      options,
-    );
+  return (frame) =>
+    limited((signal) => streamFrame(frame, invoke, { signal }), timeoutMs, frame.context, options);
 }
 
 async function* limited(

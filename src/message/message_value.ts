@@ -7,6 +7,21 @@ import type {
 } from "./message.ts";
 import { uuidv7 } from "./uuid.ts";
 
+/**
+ * The metadata of a message that was sent or emitted while another was handled.
+ *
+ * @param cause The metadata of that other message, if there was one.
+ */
+export function metadataOf(message: Message, cause: MessageMetadata | undefined): MessageMetadata {
+  const { metadata } = message;
+  return {
+    ...metadata,
+    correlationId: metadata.correlationId ?? cause?.correlationId ?? metadata.id,
+    causationId: metadata.causationId ?? cause?.id,
+    traceparent: metadata.traceparent ?? cause?.traceparent,
+  };
+}
+
 /** What all messages of one definition share. */
 export interface MessageTraits {
   readonly kind: MessageKind;

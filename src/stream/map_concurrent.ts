@@ -15,14 +15,14 @@ export interface MapConcurrentOptions {
  *
  * When a call or the source fails, nothing new starts; the results before the failed item are
  * still given, then its error is thrown. Leaving early, that error and `signal` all abort the signal
- * that `fn` receives and close the source at once, and then wait for the calls in flight, so that
- * nothing runs detached. The promise of a call that ignores its signal holds all of this up.
+ * that `fn` receives and close the source at once, and then wait for what is in flight, so that
+ * nothing runs detached: a call that ignores its signal delays the end.
  *
  * @param concurrency The most calls in flight, a positive integer.
  * @param fn Gives the result for one item.
  * @throws {RangeError} If `concurrency` is not a positive integer.
  *
- * @example Hashing files, two at a time
+ * @example Two calls at a time
  * ```ts
  * import { mapConcurrent } from "@sluice/cqrs";
  * import assert from "node:assert/strict";

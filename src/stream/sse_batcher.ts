@@ -50,22 +50,6 @@ export class SseBatcher {
     this.#clock = clock;
   }
 
-  /** Waits for the next answer, for at most `limitMs` and not after `close()`; tells whether it came. */
-  async arrives(limitMs: number): Promise<boolean> {
-    this.#ask();
-    if (this.#answer === undefined) {
-      await new Promise<void>((resolve) => {
-        const cancel = limitMs === Infinity ? () => {} : this.#clock.setTimer(resolve, limitMs);
-        this.#wake = () => {
-          cancel();
-          resolve();
-        };
-      });
-      this.#wake = undefined;
-    }
-    return this.#answer !== undefined;
-  }
-
   /**
    * Gathers the events that are ready behind `text`, until the text has `maxLength` characters;
    * the first one is taken whatever its length.
@@ -91,6 +75,25 @@ export class SseBatcher {
       if (this.#clock.now() - startMs >= MAX_FILL_MS) break;
     }
     return batch;
+  }
+
+  /**
+   * Waits for the answer that was not ready, for at most `limitMs` and not after `close()`.
+   *
+   * @returns Whether it came.
+   */
+  async arrives(limitMs: number): Promise<boolean> {
+    if (this.#answer === undefined && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        const cancel = limitMs === Infinity ? () => {} : this.#clock.setTimer(resolve, limitMs);
+        this.#wake = () => {
+          cancel();
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    return this.#answer !== undefined;
   }
 
   /** Calls `return()` of the iterator at once, even while a `next()` is pending, and waits for it. */

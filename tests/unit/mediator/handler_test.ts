@@ -16,6 +16,7 @@ import {
 
 const Double = query("double", type<number>()).returns<number>();
 const Count = streamRequest("count", type<number>()).yields<number>();
+const Next = query("next", type<number>()).returns<number>();
 const Doubled = domainEvent("doubled", type<number>());
 
 class DoubleHandler implements HandlerObject<MessageOf<typeof Double>, Context> {
@@ -240,11 +241,11 @@ Deno.test("the members of a context can be taken out of it", async () => {
       .on(Double, async (n, context) => {
         const { emit, send, stream, resolve, message, id, metadata, signal } = context;
         emit(Doubled(n));
-        seen.push(await send(Count2(n)), await Array.fromAsync(stream(Count(2))));
+        seen.push(await send(Next(n)), await Array.fromAsync(stream(Count(2))));
         seen.push(await resolve(Service), message.type, id === metadata.id, signal.aborted);
         return n;
       })
-      .on(Count2, (n) => n + 1)
+      .on(Next, (n) => n + 1)
       .on(Count, async function* (n) {
         for (let i = 0; i < n; i++) yield i;
       })
@@ -254,4 +255,3 @@ Deno.test("the members of a context can be taken out of it", async () => {
   await app.send(Double(1));
   assert.deepEqual(seen, [2, [0, 1], "a service", "double", true, false, "event 1"]);
 });
-const Count2 = query("count2", type<number>()).returns<number>();

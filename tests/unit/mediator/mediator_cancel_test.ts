@@ -121,6 +121,7 @@ const registries: Readonly<Record<string, Registry<never, Context>>> = {
 for (const [description, registry] of Object.entries(registries)) {
   Deno.test(`an abort drops what ${description} has emitted so far`, async () => {
     const caller = new AbortController();
+    const gate = Promise.withResolvers<void>();
     const { observer, of } = recorder();
     let dispatched = 0;
     const app = bootstrap(
@@ -133,7 +134,6 @@ for (const [description, registry] of Object.entries(registries)) {
         .on(Done, () => void dispatched++),
       { observer },
     );
-    const gate = Promise.withResolvers<void>();
     const sent = app.send(Work(), { signal: caller.signal });
     caller.abort(reason);
     await assert.rejects(sent, reason);

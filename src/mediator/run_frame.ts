@@ -1,0 +1,58 @@
+import type { Frame, Overrides } from "./frame.ts";
+import type { DropReason } from "./observer.ts";
+
+/** A compiled handler: gives a result or a promise of it, or the items of a stream. */
+export type Invoke = (frame: Frame) => unknown;
+
+/** A compiled handler of a streaming request. */
+export type InvokeStream = (frame: Frame) => AsyncIterable<unknown>;
+
+/** Runs a handler in a frame of its own, whose emissions count only if it succeeds. */
+export async function runFrame(
+  around: Frame,
+  invoke: Invoke,
+  overrides?: Overrides,
+): Promise<unknown> {
+  const frame = around.fork(overrides);
+  try {
+    const result = await invoke(frame);
+    await frame.encoded;
+    frame.close();
+    around.absorb(frame);
+    return result;
+  } catch (error) {
+    frame.drop(dropReason(frame));
+    throw error;
+  }
+}
+
+/**
+ * Runs a streaming handler in a frame of its own. What it emitted before an
+ * item is handed on before that item; what it emitted since the last item is
+ * dropped if it throws.
+ */
+export async function* streamFrame(
+  around: Frame,
+  invoke: Invoke,
+  overrides?: Overrides,
+): AsyncGenerator<unknown, void, void> {
+  const frame = around.fork(overrides);
+  try {
+    for await (const item of invoke(frame) as AsyncIterable<unknown>) {
+      around.absorb(frame);
+      yield item;
+    }
+  } catch (error) {
+    frame.drop(dropReason(frame));
+    throw error;
+  } finally {
+    if (frame.isCutOff) frame.drop("cancelled");
+    else around.absorb(frame);
+    frame.close();
+  }
+}
+
+/** Tells a cancelled run from a failed one. */
+export function dropReason(frame: Frame): DropReason {
+  return frame.cancellation?.aborted === true ? "cancelled" : "handler_failed";
+}
