@@ -144,11 +144,10 @@ function scoped(invoke: Invoke, { kind, container }: CompileTarget): Invoke {
 function checkShape(run: AnyFunction, { type, kind }: CompileTarget): void {
   const tag: unknown = (run as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
   const isGenerator = tag === "AsyncGeneratorFunction" || tag === "GeneratorFunction";
-  if (kind === "stream" && tag === "AsyncFunction") {
+  if (kind === "stream" && (tag === "AsyncFunction" || tag === "GeneratorFunction")) {
+    const what = tag === "AsyncFunction" ? "async function" : "synchronous generator";
     throw new TypeError(
-      `Cannot handle "${type}" with async function "${
-        nameOf(run)
-      }": a stream needs an async generator`,
+      `Cannot handle "${type}" with ${what} "${nameOf(run)}": a stream needs an async generator`,
     );
   }
   if (kind !== "stream" && isGenerator) {

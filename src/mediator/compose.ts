@@ -16,7 +16,7 @@ export function composeCall(middlewares: readonly Middleware[], invoke: Invoke):
 
 // Between middlewares nothing is awaited: every promise that only passes a result on costs as much as a handler.
 function wrap(inner: Step, middleware: Middleware): Step {
-  const run = typeof middleware === "function" ? middleware : middleware.handle;
+  const run = typeof middleware === "function" ? middleware : middleware.handle.bind(middleware);
   return (frame, outer) => {
     const next = (overrides?: Overrides): Promise<unknown> => {
       const level: Level = { promise: undefined, outer };

@@ -81,6 +81,7 @@ interface Run {
   readonly event: EventRun;
   readonly invoke: Invoke;
   readonly frame: Frame;
+  failure: EventFailure | undefined;
 }
 
 /** One event of a level. */
@@ -136,7 +137,8 @@ export class EventCascade {
       }
       await this.#level(runs);
       const next: Run[] = [];
-      for (const { frame } of runs) {
+      for (const { frame, failure } of runs) {
+        if (failure !== undefined) this.failures.push(failure);
         if (!frame.hasEmissions) continue;
         for (const emission of frame.takeEmissions()) this.#take(emission, next);
       }
@@ -163,7 +165,7 @@ export class EventCascade {
     const event: EventRun = { message, startedMs, pending: length, failed: false };
     for (const invoke of handlers) {
       const frame = new Frame(runtime, message, this.#scope, undefined, cause);
-      runs.push({ event, invoke, frame });
+      runs.push({ event, invoke, frame, failure: undefined });
     }
   }
 
@@ -214,13 +216,14 @@ export class EventCascade {
     done();
   }
 
-  #fail({ event, frame }: Run, error: unknown, done: () => void): void {
+  #fail(run: Run, error: unknown, done: () => void): void {
     const { report } = this.#runtime;
+    const { event, frame } = run;
     const { message } = event;
     event.pending--;
     event.failed = true;
     frame.drop(dropReason(frame));
-    this.failures.push({ event: message, error });
+    run.failure = { event: message, error };
     report?.({ type: "failed", message, error, durationMs: this.#since(event) });
     done();
   }

@@ -34,12 +34,13 @@ export interface Level {
 }
 
 /** A run of a handler within middlewares. */
-export interface Run {
-  /** The `next()` that started the run; none if the handler has no middlewares around it. */
+interface Run {
+  /** The `next()` that started the run. */
   readonly level: Level | undefined;
   promise: Promise<unknown> | undefined;
-  mayEmit: boolean;
-  isSettled: boolean;
+  /** Whether its outcome is waited for. */
+  isFollowed: boolean;
+  outcome: "pending" | "succeeded" | "failed";
 }
 
 /**
@@ -116,7 +117,7 @@ export class Frame {
 
   /** Takes an event that a handler emits. */
   emit(message: AnyEvent): void {
-    if (this.#run?.isSettled === true || this.#hasEnded || this.isCutOff) {
+    if (this.#hasRun || this.#hasEnded || this.isCutOff) {
       throw new HandlerSettledError(message.type);
     }
     const envelope = message.kind === "notification"
@@ -139,6 +140,8 @@ export class Frame {
 
   /** Takes what this frame and those that it kept have emitted. */
   takeEmissions(): readonly Emission[] {
+    // A middleware need not wait for the run that it started; what that emitted does not count then.
+    if (this.#run?.outcome === "pending" && this.#run.isFollowed) this.#dropOwn();
     const emissions = this.#emissions ?? [];
     const kept = this.#kept?.flatMap((frame) => frame.takeEmissions()) ?? [];
     this.#emissions = this.#kept = undefined;
@@ -167,18 +170,20 @@ export class Frame {
   /** Runs a handler within middlewares: in this frame, or in a new one when this has had its run. */
   host(invoke: Invoke, level: Level | undefined): Promise<unknown> {
     if (this.#run !== undefined) return this.fork().host(invoke, level);
-    const run: Run = { level, promise: undefined, mayEmit: false, isSettled: false };
+    // A caller who can abort has to know whether that comes too late.
+    const isFollowed = this.#signal !== undefined;
+    const run: Run = { level, promise: undefined, isFollowed, outcome: "pending" };
     this.#run = run;
     run.promise = start(invoke, this);
-    if (run.mayEmit) this.#follow(run, run.promise);
+    if (run.isFollowed) this.#follow(run, run.promise);
     return run.promise;
   }
 
   /** Prepares for emissions. A run that has none, as most have, is not followed, which would cost as much as it. */
   expectEmissions(): void {
     const run = this.#run;
-    if (run === undefined || run.mayEmit) return;
-    run.mayEmit = true;
+    if (run === undefined || run.isFollowed) return;
+    run.isFollowed = true;
     if (run.promise !== undefined) this.#follow(run, run.promise);
   }
 
@@ -194,6 +199,18 @@ export class Frame {
       if (around !== undefined && around.#signal?.aborted !== true) return true;
     }
     return around !== undefined && around.isCutOff;
+  }
+
+  /**
+   * Whether a run of the handler has succeeded within the middlewares, so that
+   * an abort comes too late.
+   */
+  get hasSucceeded(): boolean {
+    return this.#run?.outcome === "succeeded" || this.#kept !== undefined;
+  }
+
+  get #hasRun(): boolean {
+    return this.#run !== undefined && this.#run.outcome !== "pending";
   }
 
   get #hasEnded(): boolean {
@@ -216,13 +233,9 @@ export class Frame {
    * them, so that a middleware which runs the handler again emits once.
    */
   #follow(run: Run, promise: Promise<unknown>): void {
-    const fail = () => {
-      const emissions = this.#emissions ?? [];
-      this.#emissions = undefined;
-      this.#report(emissions, this.isCutOff ? "cancelled" : "handler_failed");
-    };
+    const fail = () => this.#dropOwn();
     promise.then(() => {
-      run.isSettled = true;
+      run.outcome = "succeeded";
       if (this.isCutOff) return fail();
       this.#handUp();
       // The first level is this run itself.
@@ -230,9 +243,15 @@ export class Frame {
         at.promise?.then(undefined, fail);
       }
     }, () => {
-      run.isSettled = true;
+      run.outcome = "failed";
       fail();
     });
+  }
+
+  #dropOwn(): void {
+    const emissions = this.#emissions ?? [];
+    this.#emissions = undefined;
+    this.#report(emissions, this.isCutOff ? "cancelled" : "handler_failed");
   }
 
   /** Has the frame of the call keep this one until that settles; this one may still be dropped until then. */

@@ -56,8 +56,12 @@ export class StreamCall implements ItemStream<unknown> {
   /** How many promises that `next()` gave are pending, and the last of them. */
   #pending = 0;
   #last: Promise<Result> | undefined;
-  /** Rejects it, when a caller's signal is to be able to. */
-  #interrupt: ((reason: unknown) => void) | undefined;
+  /** Reject them, when a caller's signal is to be able to. */
+  readonly #interrupts = new Set<(reason: unknown) => void>();
+  /** The dispatch of events that is under way. */
+  #following: Promise<void> | undefined;
+  /** Why the caller aborted, until a read has been told. */
+  #aborted: { readonly reason: unknown } | undefined;
   #isOver = false;
   #closing: Promise<void> | undefined;
 
@@ -96,7 +100,7 @@ export class StreamCall implements ItemStream<unknown> {
   }
 
   #advance(): Promise<Result> {
-    if (this.#isOver) return this.#settled(Promise.resolve(DONE));
+    if (this.#isOver) return this.#settled(this.#afterwards());
     if (this.#source !== undefined) return this.#source.next().then(this.#onResult, this.#onError);
     return this.#open().then(
       (source) => source.next().then(this.#onResult, this.#onError),
@@ -133,11 +137,11 @@ export class StreamCall implements ItemStream<unknown> {
     if (this.#isOver || frame === undefined) return DONE;
     if (frame.hasEmissions) {
       try {
-        await frame.encoded;
-        await this.#host.follow(frame.takeEmissions(), result.value);
+        await (this.#following = this.#follow(frame, result.value));
       } catch (error) {
-        if (this.#isOver) return DONE;
+        if (this.#isOver) return DONE; // whoever left is told
         this.#isOver = true;
+        this.#following = undefined;
         // The handler waits at its yield: it ends there, and what it emits on its way out still counts.
         await this.#endSource().catch(() => {});
         return this.#fail(error);
@@ -164,8 +168,18 @@ export class StreamCall implements ItemStream<unknown> {
     this.#isOver = true;
     const reason: unknown = this.#callerSignal?.reason;
     this.#closing = this.#leave(reason).catch(() => {}); // the observer has seen it
-    this.#interrupt?.(reason);
+    // A stream that was cut must not look complete: if nobody waits, the next read is told.
+    if (this.#pending === 0) this.#aborted = { reason };
+    for (const interrupt of this.#interrupts) interrupt(reason);
   };
+
+  async #afterwards(): Promise<Result> {
+    const aborted = this.#aborted;
+    this.#aborted = undefined;
+    if (aborted === undefined) return DONE;
+    await this.#closing;
+    throw aborted.reason;
+  }
 
   /** Ends the handler because nobody reads any more. */
   async #leave(reason: unknown): Promise<void> {
@@ -182,17 +196,24 @@ export class StreamCall implements ItemStream<unknown> {
   /** Runs the handler's `finally`, and dispatches what it emits there. */
   async #endSource(): Promise<void> {
     const frame = this.#frame;
-    await this.#source?.return?.();
-    if (frame?.hasEmissions !== true) return;
+    try {
+      await this.#source?.return?.();
+    } finally {
+      await this.#following;
+    }
+    if (frame?.hasEmissions === true) await this.#follow(frame, undefined);
+  }
+
+  async #follow(frame: Frame, item: unknown): Promise<void> {
     await frame.encoded;
-    await this.#host.follow(frame.takeEmissions(), undefined);
+    await this.#host.follow(frame.takeEmissions(), item);
   }
 
   async #end(end: StreamEnd): Promise<void> {
     this.#isOver = true;
     this.#callerSignal?.removeEventListener("abort", this.#onCallerAbort);
     if (this.#frame === undefined) return;
-    this.#frame.close();
+    this.#frame.drop(end.outcome === "cancelled" ? "cancelled" : "handler_failed");
     await this.#host.end(end);
   }
 
@@ -205,8 +226,8 @@ export class StreamCall implements ItemStream<unknown> {
 
   #interruptible(result: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#interrupt = reject;
-      result.then(resolve, reject);
+      this.#interrupts.add(reject);
+      result.finally(() => this.#interrupts.delete(reject)).then(resolve, reject);
     });
   }
 }

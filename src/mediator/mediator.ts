@@ -285,23 +285,32 @@ function begin(
 ): unknown {
   const signal = frame.cancellation;
   if (starting === undefined && signal === undefined) return invoke(frame);
-  const running = starting === undefined ? invoke(frame) : starting.then(() => invoke(frame));
-  return signal === undefined ? running : untilAborted(running, signal, watch);
+  const running = starting === undefined ? invoke(frame) : starting.then(() => {
+    signal?.throwIfAborted();
+    return invoke(frame);
+  });
+  return signal === undefined ? running : untilAborted(running, signal, frame, watch);
 }
 
-/** Settles as `running` does, or rejects as soon as `signal` aborts; what comes later goes to the observer. */
+/**
+ * Settles as `running` does, or rejects as soon as `signal` aborts, unless that
+ * comes too late; how it ends then goes to the observer.
+ */
 function untilAborted(
   running: unknown,
   signal: AbortSignal,
+  frame: Frame,
   watch: Watch | undefined,
 ): Promise<unknown> {
   if (!(running instanceof Promise)) return Promise.resolve(running);
   return new Promise((resolve, reject) => {
     const onAbort = () => {
+      if (frame.hasSucceeded) return;
       reject(signal.reason);
       running.then(() => watch?.overran("fulfilled"), () => watch?.overran("rejected"));
     };
-    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
     running.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
 }

@@ -48,6 +48,11 @@ export async function validate<Output>(
 }
 
 function toValidationIssue({ message, path = [] }: SchemaIssue): ValidationIssue {
-  const keys = path.map((segment) => typeof segment === "object" ? segment.key : segment);
-  return { message, path: keys.map((key) => typeof key === "symbol" ? String(key) : key) };
+  // Not `path.map`: a path may be an instance of a subclass of Array.
+  return { message, path: Array.from(path, keyOf) };
+}
+
+function keyOf(segment: PropertyKey | { readonly key: PropertyKey }): string | number {
+  const key = typeof segment === "object" ? segment.key : segment;
+  return typeof key === "symbol" ? String(key) : key;
 }
