@@ -208,17 +208,8 @@ export {
   withDeadline,
 } from "./src/resilience/mod.ts";
 export {
-  encodeSseComment,
-  encodeSseEvent,
   fromReadableStream,
   mapConcurrent,
   type MapConcurrentOptions,
-  parseSse,
-  type SseEvent,
-  type SseMessage,
-  SseParseError,
-  type SseParseOptions,
-  sseStream,
-  type SseStreamOptions,
   toReadableStream,
 } from "./src/stream/mod.ts";

@@ -181,8 +181,7 @@ export class Mediator implements App<never>, CascadeRuntime {
       else watch?.failed(error);
       throw error;
     } finally {
-      if (this.#unscoped === undefined && scope !== cause?.scope) await scope.dispose();
-      this.#lifecycle.leave();
+      await this.#leave(scope, cause);
     }
   }
 
@@ -216,9 +215,8 @@ export class Mediator implements App<never>, CascadeRuntime {
       invoke: (frame) => (invoke as InvokeStream)(frame),
       follow: (emissions, item) => this.#follow(emissions, scope, item),
       end: async (end) => {
-        this.#lifecycle.leave();
         tell(watch, end);
-        if (this.#unscoped === undefined && scope !== cause?.scope) await scope.dispose();
+        await this.#leave(scope, cause);
       },
     }, signal);
   }
@@ -243,8 +241,16 @@ export class Mediator implements App<never>, CascadeRuntime {
       await run(cascade);
       this.#raise(cascade, undefined);
     } finally {
+      await this.#leave(scope, undefined);
+    }
+  }
+
+  /** Ends a call, and its scope if it is its own. */
+  async #leave(scope: LazyScope, cause: Frame | undefined): Promise<void> {
+    try {
+      if (scope !== this.#unscoped && scope !== cause?.scope) await scope.dispose();
+    } finally {
       this.#lifecycle.leave();
-      if (scope !== this.#unscoped) await scope.dispose();
     }
   }
 

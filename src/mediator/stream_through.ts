@@ -5,83 +5,118 @@ interface Opened {
   readonly settle: PromiseWithResolvers<undefined>;
 }
 
+/** Opens the stream that a middleware surrounds. */
+type Open<Overrides> = (overrides?: Overrides) => AsyncIterable<unknown>;
+
+/** A middleware that knows only promises. */
+type Surrounding<Overrides> = (
+  next: (overrides?: Overrides) => Promise<unknown>,
+) => Promise<unknown>;
+
 /**
  * Lets a middleware that knows only promises surround a stream: its `next()`
  * opens the stream and settles when that has ended. Items flow past it.
  *
  * When the middleware settles before the stream has ended, the stream ends with it.
  */
-export async function* streamThrough<Overrides>(
-  middleware: (next: (overrides?: Overrides) => Promise<unknown>) => Promise<unknown>,
-  open: (overrides?: Overrides) => AsyncIterable<unknown>,
-): AsyncGenerator<unknown, void, void> {
-  let opened = Promise.withResolvers<Opened | undefined>();
-  let isOver = false;
-  let hasDelivered = false;
-  const interrupt = new Interrupt();
+export function streamThrough<Overrides>(
+  middleware: Surrounding<Overrides>,
+  open: Open<Overrides>,
+): AsyncIterable<unknown> {
+  return new Passage(middleware, open).items();
+}
 
-  function next(overrides?: Overrides): Promise<unknown> {
-    if (hasDelivered) {
+class Passage<Overrides> {
+  readonly #middleware: Surrounding<Overrides>;
+  readonly #open: Open<Overrides>;
+  readonly #interrupt = new Interrupt();
+  #opened = Promise.withResolvers<Opened | undefined>();
+  #isOver = false;
+  #hasDelivered = false;
+
+  constructor(middleware: Surrounding<Overrides>, open: Open<Overrides>) {
+    this.#middleware = middleware;
+    this.#open = open;
+  }
+
+  async *items(): AsyncGenerator<unknown, void, void> {
+    const whole = this.#surround();
+    whole.catch(() => {}); // it is awaited below, on every path
+    try {
+      for (let opened = await this.#next(); opened !== undefined; opened = await this.#next()) {
+        yield* this.#pass(opened);
+      }
+    } finally {
+      await whole;
+    }
+  }
+
+  /** Runs the middleware; whatever it is still waiting for ends with it. */
+  async #surround(): Promise<void> {
+    try {
+      await this.#middleware((overrides) => this.#start(overrides));
+    } finally {
+      this.#isOver = true;
+      this.#opened.resolve(undefined);
+      this.#interrupt.fire();
+    }
+  }
+
+  #start(overrides: Overrides | undefined): Promise<unknown> {
+    if (this.#hasDelivered) {
       return Promise.reject(new TypeError("Cannot run a stream again as it has delivered items"));
     }
     const settle = Promise.withResolvers<undefined>();
-    opened.resolve({ source: open(overrides)[Symbol.asyncIterator](), settle });
+    settle.promise.catch(() => {}); // a middleware need not look at it
+    this.#opened.resolve({ source: this.#open(overrides)[Symbol.asyncIterator](), settle });
     return settle.promise;
   }
 
-  const whole = Promise.resolve(middleware(next)).finally(() => {
-    isOver = true;
-    opened.resolve(undefined);
-    interrupt.fire();
-  });
-  whole.catch(() => {}); // it is awaited below, on every path
+  /** The stream that the middleware opens next; `undefined` when it ends without. */
+  async #next(): Promise<Opened | undefined> {
+    const opened = await this.#opened.promise;
+    this.#opened = Promise.withResolvers();
+    if (this.#isOver) this.#opened.resolve(undefined);
+    return opened;
+  }
 
-  try {
-    while (true) {
-      const current = await opened.promise;
-      if (current === undefined) return;
-      opened = Promise.withResolvers();
-      if (isOver) opened.resolve(undefined);
-      const { source, settle } = current;
-      try {
-        while (true) {
-          const result = await interrupt.before(source.next());
-          if (result === undefined || result.done === true) break;
-          hasDelivered = true;
-          yield result.value;
-        }
-        settle.resolve(undefined);
-      } catch (error) {
-        settle.reject(error);
-      } finally {
-        settle.promise.catch(() => {}); // a middleware need not look at it
-        const ended = source.return?.();
-        if (isOver) ended?.catch(() => {});
-        else await ended;
-        settle.resolve(undefined);
+  /** Gives the items of a stream; its failure goes to the middleware, which decides what follows. */
+  async *#pass({ source, settle }: Opened): AsyncGenerator<unknown, void, void> {
+    try {
+      while (true) {
+        const result = await this.#interrupt.before(source.next());
+        if (result === undefined || result.done === true) break;
+        this.#hasDelivered = true;
+        yield result.value;
       }
+    } catch (error) {
+      settle.reject(error);
+    } finally {
+      const ended = source.return?.();
+      // A middleware that is over may have left a source that is stuck for good.
+      if (this.#isOver) ended?.catch(() => {});
+      else await ended;
+      settle.resolve(undefined);
     }
-  } finally {
-    await whole;
   }
 }
 
 /** Ends one wait at a time from outside, without leaving anything behind on a long-lived promise. */
 class Interrupt {
-  #fired = false;
+  #hasFired = false;
   #wake: (() => void) | undefined;
 
   /** Settles as `promise` does, or gives `undefined` as soon as the interrupt fires. */
   before<T>(promise: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
-      if (this.#fired) resolve(undefined);
+      if (this.#hasFired) resolve(undefined);
       this.#wake = () => resolve(undefined);
       promise.then(resolve, reject);
     });
   }
 
   fire(): void {
-    this.#fired = true;
+    this.#hasFired = true;
     this.#wake?.();
   }
 }

@@ -9,7 +9,7 @@
  *
  * @example Sending events and reading them back
  * ```ts
- * import { parseSse, sseStream } from "@sluice/cqrs";
+ * import { parseSse, sseStream } from "@sluice/cqrs/stream";
  * import assert from "node:assert/strict";
  *
  * async function* events() {

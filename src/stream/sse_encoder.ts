@@ -30,7 +30,7 @@ const LINE_END = /\r\n|\r|\n/g;
  *
  * @example Writing an event
  * ```ts
- * import { encodeSseEvent } from "@sluice/cqrs";
+ * import { encodeSseEvent } from "@sluice/cqrs/stream";
  * import assert from "node:assert/strict";
  *
  * assert.equal(
@@ -58,7 +58,7 @@ export function encodeSseEvent(event: SseEvent): string {
  *
  * @example Writing a heartbeat
  * ```ts
- * import { encodeSseComment } from "@sluice/cqrs";
+ * import { encodeSseComment } from "@sluice/cqrs/stream";
  * import assert from "node:assert/strict";
  *
  * assert.equal(encodeSseComment("keep-alive"), ": keep-alive\n\n");

@@ -14,7 +14,7 @@ import { SseDecoder, type SseMessage, type SseParseOptions } from "./sse_decoder
  *
  * @example Reading the events of a response
  * ```ts
- * import { parseSse } from "@sluice/cqrs";
+ * import { parseSse } from "@sluice/cqrs/stream";
  * import assert from "node:assert/strict";
  *
  * const response = new Response("id: 7\nevent: item\ndata: one\ndata: two\n\n");

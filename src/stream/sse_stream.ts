@@ -51,7 +51,7 @@ const MAX_TIMER_MS = 2_147_483_647;
  *
  * @example Answering with events
  * ```ts
- * import { sseStream } from "@sluice/cqrs";
+ * import { sseStream } from "@sluice/cqrs/stream";
  * import assert from "node:assert/strict";
  *
  * async function* progress() {

@@ -15,8 +15,8 @@ import {
   ProviderNotFoundError,
   PublishError,
   SluiceError,
-  SseParseError,
 } from "@sluice/cqrs";
+import { SseParseError } from "@sluice/cqrs/stream";
 import assert from "node:assert/strict";
 import { readSettings, readText, root } from "./repository.ts";
 

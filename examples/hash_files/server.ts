@@ -1,0 +1,23 @@
+/** The application over HTTP. */
+
+import { routes } from "@sluice/cqrs/hono";
+import { Hono } from "hono";
+import type { HashFilesApp } from "./app.ts";
+import { FolderNotFoundError } from "./files.ts";
+import { ClearSummary, HashFiles, ReadSummary } from "./messages.ts";
+
+/** Makes the routes. */
+export function hashFilesApi(app: HashFilesApp): Hono {
+  const http = routes(app, {
+    mapError: (error) =>
+      error instanceof FolderNotFoundError
+        ? { status: 404, detail: "There is no such folder", code: "folder_not_found" }
+        : undefined,
+    // deno-lint-ignore no-console
+    onError: (error) => console.error(error),
+  });
+  return new Hono()
+    .post("/hashes", http.sse(HashFiles))
+    .get("/summary", http.send(ReadSummary))
+    .delete("/summary", http.send(ClearSummary));
+}
