@@ -7,13 +7,13 @@ import type { HashItem, Summary } from "./messages.ts";
 export async function* hashFiles(
   url: string,
   folder: string,
-  signal: AbortSignal | null = null,
+  signal?: AbortSignal,
 ): AsyncGenerator<HashItem> {
   const response = await fetch(`${url}/hashes`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ folder }),
-    signal,
+    signal: signal ?? null,
   });
   if (!response.ok || response.body === null) throw new Error(await detailOf(response));
   for await (const { event, data } of parseSse(response.body)) {
@@ -25,8 +25,8 @@ export async function* hashFiles(
 }
 
 /** Reads what has been hashed so far. */
-export async function readSummary(url: string): Promise<Summary> {
-  const response = await fetch(`${url}/summary`);
+export async function readSummary(url: string, signal?: AbortSignal): Promise<Summary> {
+  const response = await fetch(`${url}/summary`, { signal: signal ?? null });
   if (!response.ok) throw new Error(await detailOf(response));
   return await response.json();
 }

@@ -3,45 +3,37 @@
 import { checksumLine } from "./checksum_line.ts";
 import { hashFiles, readSummary } from "./client.ts";
 import { Tally } from "./tally.ts";
-import { ProgressLine, write } from "./terminal.ts";
+import { printable, type Terminal } from "./terminal.ts";
 
 /**
- * Prints hashes to stdout and everything else to stderr, until the stream ends or the signal aborts.
+ * Prints hashes and news until the stream ends or the signal aborts.
  *
- * @param folder The name of the folder that the server was started for.
+ * @param folder The name that the server's folder has for the user.
  */
-export async function demo(url: string, folder: string, signal: AbortSignal): Promise<void> {
+export async function demo(
+  url: string,
+  folder: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
   const tally = new Tally();
-  const progress = new ProgressLine();
   const prefix = folder.endsWith("/") ? folder : `${folder}/`;
   try {
-    await progress.show(`Counting the files in ${printable(folder)}`, signal);
+    await terminal.say(`Counting the files in ${printable(folder)}`);
     for await (const item of hashFiles(url, ".", signal)) {
       tally.add(item);
-      if (item.kind !== "progress") await progress.clear(signal);
       if (item.kind === "total") {
-        await write(Deno.stderr, `Hashing ${tally.describeTotal()}\n`, signal);
+        await terminal.say(`Hashing ${tally.describeTotal()}`);
       } else if (item.kind === "file") {
-        await write(Deno.stdout, checksumLine(item.sha256, prefix + item.path), signal);
+        await terminal.print(checksumLine(item.sha256, prefix + item.path));
       } else if (item.kind === "unreadable") {
-        const path = printable(prefix + item.path);
-        await write(Deno.stderr, `Cannot read ${path}: ${item.reason}\n`, signal);
+        await terminal.say(`Cannot read ${printable(prefix + item.path)}: ${item.reason}`);
       }
-      await progress.show(tally.describeProgress(), signal);
+      await terminal.showProgress(tally.describeProgress());
     }
-    await progress.clear(signal);
-    const done = tally.describe(await readSummary(url));
-    await write(Deno.stderr, `Hashed ${done}\n`, signal);
+    await terminal.say(`Hashed ${tally.describe(await readSummary(url, signal))}`);
   } catch (error) {
     if (!signal.aborted) throw error;
-    // Whoever aborts is not to wait for a reader that has stopped reading.
-    const lastWords = AbortSignal.timeout(1_000);
-    await progress.clear(lastWords);
-    await write(Deno.stderr, `Interrupted: hashed ${tally.describe()}\n`, lastWords);
+    await terminal.say(`Interrupted: hashed ${tally.describe()}`);
   }
-}
-
-/** Names may contain anything, also what moves the cursor. */
-function printable(name: string): string {
-  return name.replace(/\p{Cc}/gu, "?");
 }

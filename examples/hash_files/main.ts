@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { hashFilesApp } from "./app.ts";
 import { demo } from "./demo.ts";
 import { hashFilesApi } from "./server.ts";
-import { write } from "./terminal.ts";
+import { printable, Terminal } from "./terminal.ts";
 
 const USAGE = `Usage: deno task demo [folder]
        deno task demo --serve [folder]
@@ -35,9 +35,9 @@ class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-async function main(signal: AbortSignal): Promise<void> {
+async function main(terminal: Terminal, signal: AbortSignal): Promise<void> {
   const options = readOptions(Deno.args);
-  if (options.help) return await write(Deno.stdout, USAGE, signal);
+  if (options.help) return await terminal.print(USAGE);
   // `deno task` changes to the folder of deno.json, and leaves here where the user is.
   const here = Deno.env.get("INIT_CWD") ?? Deno.cwd();
   const folder = options.folder ?? (relative(here, sourceFolder()) || ".");
@@ -47,11 +47,14 @@ async function main(signal: AbortSignal): Promise<void> {
   const api = hashFilesApi(hashFilesApp(root));
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, api.fetch);
   const url = `http://127.0.0.1:${server.addr.port}`;
-  if (options.serve) return await serve(url, folder, signal);
-  if (options.folder === undefined) {
-    await write(Deno.stderr, "For another folder: deno task demo <folder>\n", signal);
+  if (options.serve) {
+    await terminal.print(describeRoutes(url, folder));
+    return await aborted(signal);
   }
-  await demo(url, folder, signal);
+  if (options.folder === undefined) {
+    await terminal.say("For another folder: deno task demo <folder>");
+  }
+  await demo(url, folder, terminal, signal);
 }
 
 function readOptions(args: string[]): Options {
@@ -75,48 +78,52 @@ function sourceFolder(): string {
 
 async function assertFolder(path: string, name: string): Promise<void> {
   const info = await Deno.stat(path).catch(() => undefined);
-  if (name === "" || !info?.isDirectory) throw new UsageError(`There is no folder "${name}"`);
+  if (name === "" || !info?.isDirectory) {
+    throw new UsageError(`There is no folder "${printable(name)}"`);
+  }
 }
 
-/** Says how to use the routes, and waits until the signal aborts. */
-async function serve(url: string, folder: string, signal: AbortSignal): Promise<void> {
-  const text = `Serving "${folder}" at ${url} until Ctrl-C
+function describeRoutes(url: string, folder: string): string {
+  return `Serving ${printable(folder)} at ${url} until Ctrl-C
 
 Hash a folder in it:  curl -N ${url}/hashes -H 'content-type: application/json' -d '{"folder": "."}'
 Read the summary:     curl ${url}/summary
 Clear the summary:    curl -X DELETE ${url}/summary
 `;
-  await write(Deno.stdout, text, signal);
-  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Aborts when the process is asked to end. It then exits as a shell reports such an end. */
+/** Aborts when the process is asked to end, which then exits with the code that shells know. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    if (name === "SIGTERM" && Deno.build.os === "windows") continue;
+  function onSignal(name: Deno.Signal, exitCode: number): void {
     Deno.addSignalListener(name, () => {
-      Deno.exitCode = exitCodes[name];
+      Deno.exitCode = exitCode;
       controller.abort();
     });
   }
+  onSignal("SIGINT", 130);
+  if (Deno.build.os !== "windows") onSignal("SIGTERM", 143);
   return controller.signal;
 }
 
+async function aborted(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}
+
 const signal = interruption();
+const terminal = new Terminal(signal);
 try {
-  await main(signal);
+  await main(terminal, signal);
 } catch (error) {
   if (error instanceof Deno.errors.BrokenPipe) {
-    Deno.exitCode = 141; // as SIGPIPE: whoever read the output has enough, and needs no message
+    Deno.exitCode = 141; // as SIGPIPE does: whoever read the output has enough
   } else if (!signal.aborted) {
     Deno.exitCode = error instanceof UsageError ? 2 : 1;
-    await write(Deno.stderr, `${messageOf(error)}\n`, signal);
+    await terminal.say(messageOf(error));
   }
 }
 // At once, whatever requests are still open.

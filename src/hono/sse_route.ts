@@ -37,7 +37,6 @@ export function sseRoute<M extends AnyStreamRequest, E extends Env>(
     if (lastEventId !== "") return respondToReturn(c, lastEventId, options);
     const request = await readMessage(c, source);
     if (request instanceof Response) return request;
-    if (c.req.method === "HEAD") return c.body(null, 200, HEADERS);
     try {
       await app.start();
     } catch (error) {

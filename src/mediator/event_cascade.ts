@@ -87,7 +87,8 @@ interface Run {
 /** One event of a level. */
 interface EventRun {
   readonly message: AnyEvent;
-  readonly startedMs: number;
+  readonly handlers: number;
+  startedMs: number;
   pending: number;
   failed: boolean;
 }
@@ -135,6 +136,7 @@ export class EventCascade {
         this.#cut(runs);
         break;
       }
+      this.#announce(runs);
       await this.#level(runs);
       const next: Run[] = [];
       for (const { frame, failure } of runs) {
@@ -156,16 +158,27 @@ export class EventCascade {
     const runtime = this.#runtime;
     const handlers = runtime.handlersOf(message.type);
     const { length } = handlers;
-    runtime.report?.(
-      length === 0
-        ? { type: "unhandled", message }
-        : { type: "dispatched", message, handlers: length },
-    );
-    const startedMs = runtime.report === undefined ? 0 : runtime.now();
-    const event: EventRun = { message, startedMs, pending: length, failed: false };
+    if (length === 0) return runtime.report?.({ type: "unhandled", message });
+    const event: EventRun = {
+      message,
+      handlers: length,
+      startedMs: 0,
+      pending: length,
+      failed: false,
+    };
     for (const invoke of handlers) {
       const frame = new Frame(runtime, message, this.#scope, undefined, cause);
       runs.push({ event, invoke, frame, failure: undefined });
+    }
+  }
+
+  #announce(runs: readonly Run[]): void {
+    const { report } = this.#runtime;
+    if (report === undefined) return;
+    for (const event of new Set(runs.map(({ event }) => event))) {
+      const { message, handlers } = event;
+      event.startedMs = this.#runtime.now();
+      report({ type: "dispatched", message, handlers });
     }
   }
 

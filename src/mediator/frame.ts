@@ -148,9 +148,10 @@ export class Frame {
     return kept.length === 0 ? emissions : [...emissions, ...kept];
   }
 
-  /** Takes over what a frame within this one has emitted. */
+  /** Takes over what a frame within this one has emitted, unless nobody waits for that any more. */
   absorb(frame: Frame): void {
     if (!frame.hasEmissions) return;
+    if (frame.isCutOff || this.#hasEnded) return frame.drop("cancelled");
     this.expectEmissions();
     (this.#emissions ??= []).push(...frame.takeEmissions());
   }

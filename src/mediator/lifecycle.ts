@@ -1,6 +1,7 @@
 import { AppClosedError } from "./app.ts";
+import { runAll } from "./run_all.ts";
 
-type Hook = () => void | Promise<void>;
+type Hook = () => unknown;
 
 /** Sees to it that start-up comes before every call, and shutdown after the last. */
 export class Lifecycle {
@@ -41,7 +42,13 @@ export class Lifecycle {
   }
 
   start(): Promise<void> {
-    return this.#starting ??= this.#start();
+    if (this.#starting === undefined) {
+      this.#starting = this.#start();
+      this.#starting.catch(() => {
+        this.#starting = undefined;
+      });
+    }
+    return this.#starting;
   }
 
   close(): Promise<void> {
@@ -49,16 +56,11 @@ export class Lifecycle {
   }
 
   async #start(): Promise<void> {
-    try {
-      for (let hook = this.#startup[0]; hook !== undefined; hook = this.#startup[0]) {
-        await hook();
-        this.#startup.shift();
-      }
-      this.#isStarted = true;
-    } catch (error) {
-      this.#starting = undefined;
-      throw error;
+    for (let hook = this.#startup[0]; hook !== undefined; hook = this.#startup[0]) {
+      await hook();
+      this.#startup.shift();
     }
+    this.#isStarted = true;
   }
 
   async #close(): Promise<void> {
@@ -66,6 +68,6 @@ export class Lifecycle {
       this.#idle = Promise.withResolvers();
       await this.#idle.promise;
     }
-    for (const hook of this.#shutdown.toReversed()) await hook();
+    await runAll(this.#shutdown.toReversed(), "Cannot shut down");
   }
 }

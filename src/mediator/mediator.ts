@@ -168,21 +168,18 @@ export class Mediator implements App<never>, CascadeRuntime {
     const scope = this.#scopeFor(cause);
     const watch = this.report && new Watch(this.report, this.now, message);
     this.#lifecycle.hold();
+    let result: unknown;
     try {
-      const result = await this.#run(
-        invoke,
-        new Frame(this, message, scope, signal, cause),
-        watch,
-      );
+      result = await this.#run(invoke, new Frame(this, message, scope, signal, cause), watch);
       watch?.completed();
-      return result;
     } catch (error) {
       if (signal?.aborted === true && error === signal.reason) watch?.cancelled(error);
       else watch?.failed(error);
+      await this.#leave(scope, cause, true, watch);
       throw error;
-    } finally {
-      await this.#leave(scope, cause);
     }
+    await this.#leave(scope, cause, false, watch);
+    return result;
   }
 
   async #followUp(frame: Frame, result: unknown): Promise<unknown> {
@@ -216,7 +213,7 @@ export class Mediator implements App<never>, CascadeRuntime {
       follow: (emissions, item) => this.#follow(emissions, scope, item),
       end: async (end) => {
         tell(watch, end);
-        await this.#leave(scope, cause);
+        await this.#leave(scope, cause, end.outcome === "failed", watch);
       },
     }, signal);
   }
@@ -240,15 +237,28 @@ export class Mediator implements App<never>, CascadeRuntime {
       await starting;
       await run(cascade);
       this.#raise(cascade, undefined);
-    } finally {
-      await this.#leave(scope, undefined);
+    } catch (error) {
+      await this.#leave(scope, undefined, true);
+      throw error;
     }
+    await this.#leave(scope, undefined, false);
   }
 
-  /** Ends a call, and its scope if it is its own. */
-  async #leave(scope: LazyScope, cause: Frame | undefined): Promise<void> {
+  /**
+   * Ends a call, and its scope if it is its own. A caller who is about to be
+   * told of a failure is not told of one of the scope instead.
+   */
+  async #leave(
+    scope: LazyScope,
+    cause: Frame | undefined,
+    hasFailed: boolean,
+    watch?: Watch,
+  ): Promise<void> {
     try {
       if (scope !== this.#unscoped && scope !== cause?.scope) await scope.dispose();
+    } catch (error) {
+      if (!hasFailed) throw error;
+      watch?.failed(error);
     } finally {
       this.#lifecycle.leave();
     }

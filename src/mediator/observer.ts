@@ -4,7 +4,7 @@ import type { AnyEvent, AnyMessage, Envelope } from "../message/mod.ts";
 export type DropReason =
   /** The handler that emitted them threw, or a middleware around it did. */
   | "handler_failed"
-  /** The caller aborted, or a time limit passed, before the handler succeeded. */
+  /** The caller aborted, a time limit passed, or whoever ran the handler did not wait for it. */
   | "cancelled"
   /** They lay deeper in a cascade than `maxDepth` allows. */
   | "event_cycle";

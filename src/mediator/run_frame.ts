@@ -46,8 +46,7 @@ export async function* streamFrame(
     frame.drop(dropReason(frame));
     throw error;
   } finally {
-    if (frame.isCutOff) frame.drop("cancelled");
-    else around.absorb(frame);
+    around.absorb(frame);
     frame.close();
   }
 }

@@ -1,4 +1,5 @@
 import { SluiceError } from "../errors.ts";
+import { runAll } from "./run_all.ts";
 import { type Container, describeToken, type Scope, type Token } from "./container.ts";
 
 /**
@@ -127,7 +128,7 @@ class ProviderContainer implements ServiceContainer {
   }
 
   async resolve<T>(token: Token<T>): Promise<T> {
-    return await this.get(token, undefined, []) as T;
+    return await this.get(token, undefined, undefined) as T;
   }
 
   createScope(): Scope {
@@ -138,33 +139,83 @@ class ProviderContainer implements ServiceContainer {
     await this.#singletons.dispose();
   }
 
-  /** Gives a service; `path` are the services that are being made and need it. */
+  /** Gives a service to `parent`, the service that is being made and needs it. */
   async get(
     token: Token<unknown>,
     scope: Instances | undefined,
-    path: readonly Token<unknown>[],
+    parent: Making | undefined,
   ): Promise<unknown> {
     const provider = this.#providers.get(token);
     const name = describeToken(token);
     if (provider === undefined) throw new ProviderNotFoundError(name);
-    if (path.includes(token)) {
-      throw new TypeError(
-        `Cannot resolve "${name}": ${[...path, token].map(describeToken).join(" needs ")}`,
-      );
-    }
     const { lifetime } = provider;
     if (lifetime === "scoped" && scope === undefined) {
       throw new TypeError(`Cannot resolve "${name}" outside of a scope as it is scoped`);
     }
     // A singleton outlives every scope, so what it needs must not come from one.
     const within = lifetime === "singleton" ? undefined : scope;
-    const create = () =>
+    const make = (making: Making) =>
       provider.create({
-        resolve: (needed) => this.get(needed, within, [...path, token]) as Promise<never>,
+        resolve: (needed) => this.get(needed, within, making) as Promise<never>,
       });
-    if (lifetime === "transient") return await create();
-    const instances = lifetime === "singleton" ? this.#singletons : scope as Instances;
-    return await instances.get(token, create, provider.dispose);
+    const instances = lifetime === "transient"
+      ? undefined
+      : lifetime === "singleton"
+      ? this.#singletons
+      : scope;
+    const making = instances?.making(token) ?? new Making(token, parent);
+    making.refuseCircle(parent);
+    const made = instances === undefined
+      ? make(making)
+      : instances.get(making, () => make(making), provider.dispose);
+    return await (parent === undefined ? made : parent.wait(making, made));
+  }
+}
+
+/** A service that is being made, and those that it waits for. */
+class Making {
+  readonly token: Token<unknown>;
+  readonly #parent: Making | undefined;
+  readonly #waitsFor = new Set<Making>();
+
+  constructor(token: Token<unknown>, parent: Making | undefined) {
+    this.token = token;
+    this.#parent = parent;
+  }
+
+  async wait(making: Making, made: unknown): Promise<unknown> {
+    this.#waitsFor.add(making);
+    try {
+      return await made;
+    } finally {
+      this.#waitsFor.delete(making);
+    }
+  }
+
+  /** Throws if `parent` must not wait for this service, because that waits for it in the end. */
+  refuseCircle(parent: Making | undefined): void {
+    if (parent === undefined) return;
+    const way = parent.#wayDown(this.token) ?? this.#wayTo(parent);
+    if (way === undefined) return;
+    const names = [...way, this.token].map(describeToken);
+    throw new TypeError(`Cannot resolve "${describeToken(this.token)}": ${names.join(" needs ")}`);
+  }
+
+  /** The services from the one of this token, which asked for the others in turn, down to this one. */
+  #wayDown(token: Token<unknown>): Token<unknown>[] | undefined {
+    if (this.token === token) return [token];
+    const way = this.#parent === undefined ? undefined : this.#parent.#wayDown(token);
+    return way && [...way, this.token];
+  }
+
+  /** The services from this one to `target` that wait for each other. */
+  #wayTo(target: Making): Token<unknown>[] | undefined {
+    if (this === target) return [this.token];
+    for (const next of this.#waitsFor) {
+      const way = next.#wayTo(target);
+      if (way !== undefined) return [this.token, ...way];
+    }
+    return undefined;
   }
 }
 
@@ -177,7 +228,7 @@ class ProviderScope implements Scope {
   }
 
   async resolve<T>(token: Token<T>): Promise<T> {
-    return await this.#container.get(token, this.#instances, []) as T;
+    return await this.#container.get(token, this.#instances, undefined) as T;
   }
 
   has(token: Token<unknown>): boolean {
@@ -191,41 +242,41 @@ class ProviderScope implements Scope {
 
 /** Services that were made once and end together. */
 class Instances {
-  readonly #services = new Map<Token<unknown>, Promise<unknown>>();
+  readonly #made = new Map<Token<unknown>, { making: Making; service: Promise<unknown> }>();
   /** In the order in which they were finished: what a service needs is finished before it. */
   readonly #disposers: Array<() => unknown> = [];
   #isDisposed = false;
 
+  /** The service of this token, whether it is finished or not. */
+  making(token: Token<unknown>): Making | undefined {
+    return this.#made.get(token)?.making;
+  }
+
   get(
-    token: Token<unknown>,
+    making: Making,
     create: () => unknown,
     dispose: (service: unknown) => unknown,
   ): Promise<unknown> {
-    const known = this.#services.get(token);
-    if (known !== undefined) return known;
-    const made = this.#make(create, dispose);
-    this.#services.set(token, made);
-    made.catch(() => this.#services.delete(token));
-    return made;
+    const { token } = making;
+    if (this.#isDisposed) {
+      const name = describeToken(token);
+      throw new TypeError(`Cannot resolve "${name}" as its scope is disposed`);
+    }
+    const known = this.#made.get(token);
+    if (known !== undefined) return known.service;
+    const service = this.#make(create, dispose);
+    this.#made.set(token, { making, service });
+    service.catch(() => this.#made.delete(token));
+    return service;
   }
 
   async dispose(): Promise<void> {
     this.#isDisposed = true;
-    await Promise.allSettled(this.#services.values());
-    const errors: unknown[] = [];
-    for (const dispose of this.#disposers.splice(0).toReversed()) {
-      try {
-        await dispose();
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    if (errors.length > 1) throw new AggregateError(errors, "Cannot dispose several services");
-    if (errors.length === 1) throw errors[0];
+    await Promise.allSettled([...this.#made.values()].map(({ service }) => service));
+    await runAll(this.#disposers.splice(0).toReversed(), "Cannot dispose several services");
   }
 
   async #make(create: () => unknown, dispose: (service: unknown) => unknown): Promise<unknown> {
-    if (this.#isDisposed) throw new TypeError("Cannot make a service as its scope is disposed");
     const service = await create();
     this.#disposers.push(() => dispose(service));
     return service;

@@ -31,6 +31,7 @@ class Passage<Overrides> {
   readonly #open: Open<Overrides>;
   readonly #interrupt = new Interrupt();
   #opened = Promise.withResolvers<Opened | undefined>();
+  #isOpen = false;
   #isOver = false;
   #hasDelivered = false;
 
@@ -63,9 +64,11 @@ class Passage<Overrides> {
   }
 
   #start(overrides: Overrides | undefined): Promise<unknown> {
-    if (this.#hasDelivered) {
-      return Promise.reject(new TypeError("Cannot run a stream again as it has delivered items"));
+    if (this.#hasDelivered || this.#isOpen) {
+      const why = this.#hasDelivered ? "it has delivered items" : "it is running";
+      return Promise.reject(new TypeError(`Cannot run a stream again as ${why}`));
     }
+    this.#isOpen = true;
     const settle = Promise.withResolvers<undefined>();
     settle.promise.catch(() => {}); // a middleware need not look at it
     this.#opened.resolve({ source: this.#open(overrides)[Symbol.asyncIterator](), settle });
@@ -90,6 +93,7 @@ class Passage<Overrides> {
         yield result.value;
       }
     } catch (error) {
+      this.#isOpen = false;
       settle.reject(error);
     } finally {
       const ended = source.return?.();

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import assert from "node:assert/strict";
-import { bootstrap, command, handlers, parseSse, streamRequest, type } from "../../mod.ts";
+import { bootstrap, command, handlers, streamRequest, type } from "../../mod.ts";
 import { routes, type SseRouteOptions } from "../../src/hono/mod.ts";
+import { parseSse } from "../../src/stream/mod.ts";
 import { ManualClock } from "../../src/testing/mod.ts";
 
 const Watch = streamRequest("watch").yields<unknown>();
@@ -36,6 +37,17 @@ function serve(handle: Watcher, options?: SseRouteOptions) {
   };
 }
 
+/** Waits for what must happen soon, so that a test fails rather than hangs. */
+async function soon<T>(promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("Nothing has happened for 10 s")), 10_000);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Sends the head of a request. */
 async function writeHead(connection: Deno.Conn, ...lines: readonly string[]): Promise<void> {
   await connection.write(
@@ -48,7 +60,7 @@ async function readUntil(connection: Deno.Conn, end: string): Promise<string> {
   const buffer = new Uint8Array(65_536);
   let text = "";
   while (!text.includes(end)) {
-    const byteCount = await connection.read(buffer);
+    const byteCount = await soon(connection.read(buffer));
     if (byteCount === null) throw new Error(`The connection ended before "${end}": ${text}`);
     text += new TextDecoder().decode(buffer.subarray(0, byteCount));
   }
@@ -108,7 +120,7 @@ Deno.test("sse() aborts and ends a handler that waits when the connection closes
   await readUntil(connection, 'data: "one"\n');
   assert.deepEqual(steps, []);
   connection.close();
-  await ended;
+  await soon(ended);
   assert.deepEqual(steps, ["aborted", "ended"]);
   assert.deepEqual(server.told, []);
 });
@@ -120,7 +132,7 @@ Deno.test("sse() aborts and ends a handler that waits when the fetch is aborted"
   const response = await fetch(`${server.url}/watch`, { signal: leaving.signal });
   const reading = assert.rejects(response.text(), { name: "AbortError" });
   leaving.abort();
-  await Promise.all([ended, reading]);
+  await soon(Promise.all([ended, reading]));
   assert.deepEqual(steps, ["aborted", "ended"]);
 });
 
@@ -131,7 +143,7 @@ Deno.test("sse() aborts and ends a handler that has yielded nothing when the cli
   await writeHead(connection, "GET /watch HTTP/1.1");
   await readUntil(connection, "event: start\n");
   connection.close();
-  await ended;
+  await soon(ended);
   assert.deepEqual(steps, ["aborted", "ended"]);
 });
 
@@ -148,7 +160,7 @@ Deno.test("sse() ends a handler that never waits when the client leaves", async 
   await writeHead(connection, "GET /watch HTTP/1.1");
   await readUntil(connection, "event: item\n");
   connection.close();
-  assert.equal(await ended, true);
+  assert.equal(await soon(ended), true);
 });
 
 Deno.test("sse() leaves nothing running for a client that leaves without reading", async () => {
@@ -192,7 +204,7 @@ Deno.test("sse() stops a handler whose client does not read", async () => {
     assert.ok(yielded < most, `${yielded} items`);
   }
   connection.close();
-  await ended;
+  await soon(ended);
 });
 
 Deno.test("sse() sends heartbeats while the handler waits", async () => {
@@ -206,7 +218,7 @@ Deno.test("sse() sends heartbeats while the handler waits", async () => {
   await clock.advance(15_000);
   assert.match(await readUntil(connection, "keep-alive"), /: keep-alive/);
   connection.close();
-  await ended;
+  await soon(ended);
 });
 
 Deno.test("send() answers 413 to a client that would go on sending", async () => {

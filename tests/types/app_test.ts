@@ -14,7 +14,7 @@ import {
   streamRequest,
   type,
 } from "../../mod.ts";
-import { type Equals, expectType } from "./equals.ts";
+import { compiled, type Equals, expectType } from "./equals.ts";
 
 const Join = command("join", type<{ userId: string }>());
 const Read = query("read", type<{ id: number }>()).returns<{ link: string }>();
@@ -35,9 +35,6 @@ const app = bootstrap(
     .on(Entered, () => {})
     .on(Joined, () => {}),
 );
-
-/** Holds calls that are to be compiled and never made. */
-function compiled(_calls: () => unknown): void {}
 
 Deno.test("send() gives the result of its message", () => {
   compiled(() => {

@@ -7,3 +7,6 @@ export type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T ex
 export function expectType<T extends true>(): void {
   void (undefined as T | undefined);
 }
+
+/** Holds calls that are to be compiled and never made. */
+export function compiled(_calls: () => unknown): void {}

@@ -20,18 +20,15 @@ import {
   withRetry,
   withTimeout,
 } from "../../mod.ts";
-import { type Equals, expectType } from "./equals.ts";
+import { compiled, type Equals, expectType } from "./equals.ts";
 
 const Join = command("join", type<{ userId: string }>());
 const Read = query("read", type<{ id: number }>()).returns<{ link: string }>();
 const Count = streamRequest("count", type<number>()).yields<number>();
 const Entered = domainEvent("entered", type<{ userId: string }>());
 
-type App<M> = Registry<Extract<M, MessageOf<typeof Join>>, Context>;
-
 Deno.test("handlers() starts with no message and the plain context", () => {
   expectType<Equals<ReturnType<typeof handlers>, Registry<never, Context>>>();
-  void (undefined as App<never> | undefined);
 });
 
 Deno.test("on() infers the data and the context of a function", () => {
@@ -87,15 +84,13 @@ Deno.test("on() takes classes by the shape of their instances", () => {
   handlers().on(Read, NeedsService);
   // @ts-expect-error The class handles other data.
   handlers().on(Join, ReadHandler);
+  class WrongResult {
+    handle(_data: { id: number }): number {
+      return 1;
+    }
+  }
   // @ts-expect-error The class gives another result.
-  handlers().on(
-    Read,
-    class {
-      handle(_data: { id: number }): number {
-        return 1;
-      }
-    },
-  );
+  handlers().on(Read, WrongResult);
   // @ts-expect-error The class does not handle anything.
   handlers().on(Read, class {});
 });
@@ -244,7 +239,9 @@ Deno.test("chain() written inline knows data, context, additions and the result 
   // @ts-expect-error The data for the next link are of another type.
   handlers().on(Read, chain((_data, { next }) => next("other")));
   // @ts-expect-error The default stands at the end.
-  handlers().on(Read, chain({ otherwise: () => ({ link: "" }) }, () => ({ link: "" })));
+  compiled(() =>
+    handlers().on(Read, chain({ otherwise: () => ({ link: "" }) }, () => ({ link: "" })))
+  );
 });
 
 Deno.test("chain() takes classes that need the way to the next link", () => {
@@ -257,6 +254,33 @@ Deno.test("chain() takes classes that need the way to the next link", () => {
     }
   }
   handlers().on(Read, chain(Link, () => ({ link: "" })));
+});
+
+Deno.test("on() refuses objects and classes that take narrower data or need more context", () => {
+  class NeedsMore {
+    handle(_data: { userId: string; role: string }): void {}
+  }
+  class NeedsTx {
+    handle(_data: { userId: string }, _context: Context & { tx: string }): void {}
+  }
+  class Link {
+    handle(
+      _data: { id: number },
+      { next }: LinkContext<MessageOf<typeof Read>, Context>,
+    ): Promise<{ link: string }> {
+      return next();
+    }
+  }
+  // @ts-expect-error Nothing gives the data a role.
+  handlers().on(Join, NeedsMore);
+  // @ts-expect-error Nothing gives the data a role.
+  handlers().on(Join, new NeedsMore());
+  // @ts-expect-error Nothing adds a transaction to the context.
+  handlers().on(Join, NeedsTx);
+  // @ts-expect-error Nothing adds a transaction to the context.
+  handlers().on(Join, new NeedsTx());
+  // @ts-expect-error Nothing adds a transaction to the context.
+  handlers().on(Join, fallback(NeedsTx, () => {}));
   // @ts-expect-error Outside of a chain there is no next link.
   handlers().on(Read, Link);
 });
@@ -316,7 +340,7 @@ Deno.test("add() takes over the messages of another registry", () => {
   const module: HandlerModule<MessageOf<typeof Read>> = reading;
   const registry = handlers().on(Join, () => {}).add(reading);
   const app = bootstrap(registry);
-  void (() => [app.send(Join({ userId: "" })), app.send(Read({ id: 1 }))]);
+  compiled(() => [app.send(Join({ userId: "" })), app.send(Read({ id: 1 }))]);
   void module;
   // @ts-expect-error The query is handled already, in the added registry.
   registry.on(Read, () => ({ link: "" }));

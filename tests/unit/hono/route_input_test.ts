@@ -1,6 +1,8 @@
 import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import assert from "node:assert/strict";
+import { z } from "zod";
+import { bootstrap, handlers, query } from "../../../mod.ts";
 import { type RouteData, routes } from "../../../src/hono/mod.ts";
 import { Echo, echoApp, post, problemOf } from "./support.ts";
 
@@ -29,6 +31,14 @@ for (const method of ["GET", "DELETE"]) {
     });
   });
 }
+
+Deno.test("routes() take the data of HEAD from the query, as that of GET", async () => {
+  const Strict = query("strict", z.object({ a: z.literal("1") }));
+  const http = routes(bootstrap(handlers().on(Strict, () => {})));
+  const api = new Hono().get("/", http.send(Strict));
+  assert.equal((await api.request("/?a=1", { method: "HEAD" })).status, 204);
+  assert.equal((await api.request("/?a=2", { method: "HEAD" })).status, 400);
+});
 
 Deno.test("routes() give a query parameter that is repeated as an array", async () => {
   assert.deepEqual(await echoed("/items?a=1&b=2&a=3&a="), { a: ["1", "3", ""], b: "2" });

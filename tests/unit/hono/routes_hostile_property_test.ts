@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { Hono } from "hono";
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { bootstrap, command, handlers, parseSse, streamRequest } from "../../../mod.ts";
+import { bootstrap, command, handlers, streamRequest } from "../../../mod.ts";
 import { routes } from "../../../src/hono/mod.ts";
+import { parseSse } from "../../../src/stream/mod.ts";
 import { checkedProblem, Echo } from "./support.ts";
 
 const Strict = command("strict", z.object({ id: z.string(), a: z.number().optional() }))

@@ -171,12 +171,17 @@ Deno.test("sse() ends with the status of the response that an error brings along
   });
 });
 
-Deno.test("sse() ends with a failure of its own when mapError fails", async () => {
-  const response = await watch(failing(new RangeError()), {
-    mapError: () => new Response(null, { status: 302 }),
+for (
+  const [what, mapError] of [
+    ["a redirection", () => new Response(null, { status: 302 })],
+    ["a status that does not exist", () => ({ status: 600 })],
+  ] as const
+) {
+  Deno.test(`sse() ends with a failure of its own when mapError gives ${what}`, async () => {
+    const response = await watch(failing(new RangeError()), { mapError });
+    assert.equal((await failureOf(response, 500)).code, "internal");
   });
-  assert.equal((await failureOf(response, 500)).code, "internal");
-});
+}
 
 for (const thrown of ["text", null, undefined]) {
   Deno.test(`sse() ends with a failure when the handler throws ${thrown}`, async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { bootstrap, command, handlers, parseSse, type SseMessage, type } from "../../../mod.ts";
+import { bootstrap, command, handlers, type } from "../../../mod.ts";
 import type { Problem } from "../../../src/hono/mod.ts";
+import { parseSse, type SseMessage } from "../../../src/stream/mod.ts";
 
 /** A command that is answered with its own data, so that a test sees what a route made of a request. */
 export const Echo = command("echo", type<unknown>()).returns<unknown>();
