@@ -6,94 +6,36 @@
  * the wire. Everything else is about files and terminals.
  */
 
-import { relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { hashFilesApp } from "./app.ts";
 import { demo } from "./demo.ts";
-import { hashFilesApi } from "./server.ts";
-import { printable, Terminal } from "./terminal.ts";
-
-const USAGE = `Usage: deno task demo [folder]
-       deno task demo --serve [folder]
-
-Prints the SHA-256 of every file in a folder and in the folders below it, as sha256sum does.
-Without a folder it takes the source of the library.
-
-  --serve  Serves the folder over HTTP until it is interrupted
-  --help   Prints this text
-`;
-
-interface Options {
-  folder: string | undefined;
-  serve: boolean;
-  help: boolean;
-}
-
-/** Something that the user can put right. */
-class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+import { ReadSummary } from "./messages.ts";
+import { assertFolder, readOptions, USAGE, UsageError } from "./options.ts";
+import { describeRoutes, hashFilesApi } from "./server.ts";
+import { Terminal } from "./terminal.ts";
 
 async function main(terminal: Terminal, signal: AbortSignal): Promise<void> {
   const options = readOptions(Deno.args);
   if (options.help) return await terminal.print(USAGE);
-  // `deno task` changes to the folder of deno.json, and leaves here where the user is.
-  const here = Deno.env.get("INIT_CWD") ?? Deno.cwd();
-  const folder = options.folder ?? (relative(here, sourceFolder()) || ".");
-  const root = resolve(here, folder);
-  await assertFolder(root, folder);
+  await assertFolder(options);
 
-  const api = hashFilesApi(hashFilesApp(root));
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, api.fetch);
+  const app = hashFilesApp(options.root);
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    hashFilesApi(app).fetch,
+  );
   const url = `http://127.0.0.1:${server.addr.port}`;
-  if (options.serve) {
-    await terminal.print(describeRoutes(url, folder));
-    return await aborted(signal);
+  if (!options.serve) {
+    if (Deno.args.length === 0) await terminal.say("For another folder: deno task demo <folder>");
+    return await demo(url, options.folder, terminal, signal);
   }
-  if (options.folder === undefined) {
-    await terminal.say("For another folder: deno task demo <folder>");
-  }
-  await demo(url, folder, terminal, signal);
+  await terminal.print(describeRoutes(url));
+  await aborted(signal);
+  const { files, failures } = await app.send(ReadSummary());
+  await terminal.say(`Stopped: ${files} files hashed, ${failures} unreadable`);
 }
 
-function readOptions(args: string[]): Options {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { serve: { type: "boolean" }, help: { type: "boolean" } },
-    });
-    const [folder, ...others] = positionals;
-    if (others.length > 0) throw new UsageError("There is one folder at most");
-    return { folder, serve: values.serve ?? false, help: values.help ?? false };
-  } catch (error) {
-    throw new UsageError(`${messageOf(error)}\n\n${USAGE.trimEnd()}`);
-  }
-}
-
-function sourceFolder(): string {
-  return fileURLToPath(new URL("../../src", import.meta.url));
-}
-
-async function assertFolder(path: string, name: string): Promise<void> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  if (name === "" || !info?.isDirectory) {
-    throw new UsageError(`There is no folder "${printable(name)}"`);
-  }
-}
-
-function describeRoutes(url: string, folder: string): string {
-  return `Serving ${printable(folder)} at ${url} until Ctrl-C
-
-Hash a folder in it:  curl -N ${url}/hashes -H 'content-type: application/json' -d '{"folder": "."}'
-Read the summary:     curl ${url}/summary
-Clear the summary:    curl -X DELETE ${url}/summary
-`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+async function aborted(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
 /** Aborts when the process is asked to end, which then exits with the code that shells know. */
@@ -110,10 +52,6 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-async function aborted(signal: AbortSignal): Promise<void> {
-  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-}
-
 const signal = interruption();
 const terminal = new Terminal(signal);
 try {
@@ -123,7 +61,7 @@ try {
     Deno.exitCode = 141; // as SIGPIPE does: whoever read the output has enough
   } else if (!signal.aborted) {
     Deno.exitCode = error instanceof UsageError ? 2 : 1;
-    await terminal.say(messageOf(error));
+    await terminal.say(error instanceof Error ? error.message : String(error));
   }
 }
 // At once, whatever requests are still open.

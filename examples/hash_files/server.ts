@@ -21,3 +21,13 @@ export function hashFilesApi(app: HashFilesApp): Hono {
     .get("/summary", http.send(ReadSummary))
     .delete("/summary", http.send(ClearSummary));
 }
+
+/** Says how to call the routes. */
+export function describeRoutes(url: string): string {
+  return `Serving at ${url} until Ctrl-C
+
+Hash a folder:      curl -N ${url}/hashes -H 'content-type: application/json' -d '{"folder": "."}'
+Read the summary:   curl ${url}/summary
+Clear the summary:  curl -X DELETE ${url}/summary
+`;
+}

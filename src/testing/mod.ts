@@ -2,6 +2,22 @@
  * What tests of applications and of new backends need: a clock that stands
  * still, and the cases that every implementation of a port must pass.
  *
+ * A case is a value with a name, so that any test runner can show each as a
+ * test of its own. Time in them is manual; none sleeps.
+ *
+ * @example The cases of a port, on its implementation in memory
+ * ```ts
+ * import { memoryCircuitStore } from "@sluice/cqrs";
+ * import { circuitStoreCases } from "@sluice/cqrs/testing";
+ * import assert from "node:assert/strict";
+ *
+ * for (const { name, run } of circuitStoreCases) {
+ *   const store = memoryCircuitStore();
+ *   await run({ store, second: () => store, async [Symbol.asyncDispose]() {} });
+ *   assert.ok(name.length > 0);
+ * }
+ * ```
+ *
  * @module
  */
 
