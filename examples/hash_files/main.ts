@@ -31,7 +31,7 @@ async function main(terminal: Terminal, signal: AbortSignal): Promise<void> {
   await terminal.print(describeRoutes(url));
   await aborted(signal);
   const { files, failures } = await app.send(ReadSummary());
-  await terminal.say(`Stopped: ${files} files hashed, ${failures} unreadable`);
+  await terminal.say(`Stopped. Files hashed: ${files}, unreadable: ${failures}`);
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

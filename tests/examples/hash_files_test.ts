@@ -200,7 +200,7 @@ Deno.test({
     assert.match(shown.at(-1) ?? "", /^Hashed 1 file, 200\.0 MB in .*\r\n$/);
     const progress = shown.filter((text) => /^\d+ %/.test(text));
     assert.ok(progress.length >= 2);
-    assert.deepEqual(progress.filter((text) => !/^\d+ %, [01] of 1 file, .{11}$/.test(text)), []);
+    assert.deepEqual(progress.filter((text) => text.length > 29 || text.includes("\n")), []);
     assert.equal(shown.length, progress.length + 2, "the hash and the summary stand alone");
   },
 });

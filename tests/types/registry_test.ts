@@ -238,10 +238,9 @@ Deno.test("chain() written inline knows data, context, additions and the result 
   handlers().on(Read, chain((_data, { next }) => next(), { otherwise: () => 7 }));
   // @ts-expect-error The data for the next link are of another type.
   handlers().on(Read, chain((_data, { next }) => next("other")));
+  const byDefault = { otherwise: () => ({ link: "" }) };
   // @ts-expect-error The default stands at the end.
-  compiled(() =>
-    handlers().on(Read, chain({ otherwise: () => ({ link: "" }) }, () => ({ link: "" })))
-  );
+  compiled(() => handlers().on(Read, chain(byDefault, () => ({ link: "" }))));
 });
 
 Deno.test("chain() takes classes that need the way to the next link", () => {

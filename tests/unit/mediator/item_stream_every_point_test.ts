@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import {
   bootstrap,
+  circuitBreaker,
   command,
   container,
   type Context,
   domainEvent,
+  fallback,
+  type HandlerFunction,
   handlers,
   type ItemStream,
+  type MessageOf,
   type Middleware,
   type Registry,
   retry,
@@ -14,6 +18,8 @@ import {
   timeout,
   token,
   type,
+  withRetry,
+  withTimeout,
 } from "../../../mod.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
 import { countingSignal } from "../resilience/counting_signal.ts";
@@ -25,8 +31,12 @@ const Note = command("note", type<number>());
 const Service = token<object>("service");
 const reason = new Error("The caller has left");
 
+type CountMessage = MessageOf<typeof Count>;
+type Run = HandlerFunction<CountMessage, Context>;
+type Bind = (run: Run) => Registry<CountMessage, Context>;
+
 /** An app whose stream emits, sends and resolves at every step, and the count of what it does. */
-function busyApp(registry: Registry<never, Context>) {
+function busyApp(bind: Bind) {
   const count = { begun: 0, ended: 0, emitted: 0, events: 0, notes: 0, opened: 0, disposed: 0 };
   const services = container().provide(Service, () => {
     count.opened++;
@@ -34,45 +44,46 @@ function busyApp(registry: Registry<never, Context>) {
   }, { lifetime: "scoped", dispose: () => void count.disposed++ });
   const { observer, of } = recorder();
   const app = bootstrap(
-    registry
-      .on(Count, async function* (n, { emit, send, resolve }) {
-        const tell = (i: number) => {
-          emit(Counted(i));
-          count.emitted++;
-        };
-        count.begun++;
-        try {
-          for (let i = 0; i < n; i++) {
-            tell(i);
-            await resolve(Service);
-            await send(Note(i));
-            yield i;
-          }
-        } finally {
-          await Promise.resolve();
-          count.ended++;
-          tell(-1);
-        }
-      })
-      .on(Counted, async (n, { send, resolve }) => {
-        count.events++;
-        try {
+    bind(async function* (n, { emit, send, resolve }) {
+      const tell = (i: number) => {
+        emit(Counted(i));
+        count.emitted++;
+      };
+      count.begun++;
+      try {
+        for (let i = 0; i < n; i++) {
+          tell(i);
           await resolve(Service);
-          await send(Note(n));
-        } finally {
-          count.events--;
+          await send(Note(i));
+          yield i;
         }
-      })
-      .on(Note, async (_n, { signal }) => {
-        count.notes++;
-        try {
-          await Promise.resolve();
-          signal.throwIfAborted();
-          await Promise.resolve();
-        } finally {
-          count.notes--;
-        }
-      }),
+      } finally {
+        await Promise.resolve();
+        count.ended++;
+        tell(-1);
+      }
+    }).add(
+      handlers()
+        .on(Counted, async (n, { send, resolve }) => {
+          count.events++;
+          try {
+            await resolve(Service);
+            await send(Note(n));
+          } finally {
+            count.events--;
+          }
+        })
+        .on(Note, async (_n, { signal }) => {
+          count.notes++;
+          try {
+            await Promise.resolve();
+            signal.throwIfAborted();
+            await Promise.resolve();
+          } finally {
+            count.notes--;
+          }
+        }),
+    ),
     { container: services, observer },
   );
   /** How many events were dispatched or are known to have been dropped. */
@@ -98,13 +109,23 @@ async function readAll(stream: ItemStream<number>): Promise<void> {
 
 const passOn = (): Middleware => (_context, next) => next();
 
-const settings: Readonly<Record<string, () => Registry<never, Context>>> = {
-  "a bare stream": () => handlers(),
-  "a stream within middlewares": () => handlers().use(passOn()).use(passOn()),
-  "a stream within retry() and timeout()": () => {
-    const clock = new ManualClock();
-    return handlers().use(retry({ clock })).use(timeout(1_000, { clock }));
-  },
+/** A time limit that does not pass. */
+const standing = () => ({ clock: new ManualClock() });
+
+const settings: Readonly<Record<string, Bind>> = {
+  "a bare stream": (run) => handlers().on(Count, run),
+  "a stream within middlewares": (run) => handlers().use(passOn()).use(passOn()).on(Count, run),
+  "a stream within retry() and timeout()": (run) =>
+    handlers().use(retry(standing())).use(timeout(1_000, standing())).on(Count, run),
+  "a stream in withRetry() and withTimeout()": (run) =>
+    handlers().on(Count, withRetry(withTimeout(run, 1_000, standing()), standing())),
+  "a fallback with a circuit breaker": (run) =>
+    handlers().on(
+      Count,
+      fallback(run, () => assert.fail("fell back"), {
+        circuitBreaker: circuitBreaker({ name: "count", ...standing() }),
+      }),
+    ),
 };
 
 const departures: Readonly<
@@ -114,13 +135,13 @@ const departures: Readonly<
   aborting: (_stream, caller) => caller.abort(reason),
 };
 
-for (const [setting, registry] of Object.entries(settings)) {
+for (const [setting, bind] of Object.entries(settings)) {
   for (const [departure, leave] of Object.entries(departures)) {
     Deno.test(`${departure} at every point of ${setting}, with events and nested sends, leaks and loses nothing`, async () => {
       let isComplete = false;
       for (let k = 0; !isComplete; k++) {
         assert.ok(k < 5_000, "The stream does not come to its end");
-        const { app, count, accountedFor, failedEvents } = busyApp(registry());
+        const { app, count, accountedFor, failedEvents } = busyApp(bind);
         const caller = new AbortController();
         const { signal, listeners } = countingSignal(caller.signal);
         const stream = app.stream(Count(3), { signal });

@@ -185,6 +185,17 @@ for (const [way, { call, stream }] of Object.entries(ways)) {
     assert.deepEqual(items, [1]);
   });
 
+  Deno.test(`${way} does not open a stream again after an error that its filter does not match`, async () => {
+    let runs = 0;
+    const app = bootstrap(stream(async function* (run) {
+      runs = run;
+      if (run > 0) throw hiccup;
+      yield run;
+    }, { ...atOnce, when: (error) => error !== hiccup }));
+    await assert.rejects(app.stream(Items()).next(), hiccup);
+    assert.equal(runs, 1);
+  });
+
   Deno.test(`${way} in mode "restart" opens a stream again from its beginning, items may repeat`, async () => {
     const { observer, of } = recorder();
     const app = bootstrap(
