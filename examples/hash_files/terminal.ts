@@ -33,7 +33,7 @@ export class Terminal {
 
   /** Shows how far the work is: on a terminal in its last line, elsewhere in a line now and then. */
   async showProgress(text: string): Promise<void> {
-    const nowMs = 0;
+    const nowMs = performance.now();
     const isEarly = nowMs - this.#progressMs < this.#progressIntervalMs;
     if (isEarly && this.#isProgressVisible === this.#isLive) return;
     this.#progressMs = nowMs;

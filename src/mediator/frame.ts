@@ -62,6 +62,7 @@ export class Frame {
   #emissions: Emission[] | undefined;
   #kept: Frame[] | undefined;
   #run: Run | undefined;
+  #hasSucceeded = false;
   #isOver = false;
 
   constructor(
@@ -124,7 +125,7 @@ export class Frame {
       ? this.runtime.envelope(message, this)
       : undefined;
     if (envelope instanceof Promise) envelope.catch(() => {}); // whoever awaits `encoded` sees it
-    (this.#emissions ??= []).push({ message, cause: this, envelope });
+    this.#add([{ message, cause: this, envelope }]);
   }
 
   /** Whether anything was emitted that has not been taken. */
@@ -151,9 +152,9 @@ export class Frame {
   /** Takes over what a frame within this one has emitted, unless nobody waits for that any more. */
   absorb(frame: Frame): void {
     if (!frame.hasEmissions) return;
-    if (frame.isCutOff || this.#hasEnded) return frame.drop("cancelled");
+    if (frame.isCutOff || this.#hasRun || this.#hasEnded) return frame.drop("cancelled");
     this.expectEmissions();
-    (this.#emissions ??= []).push(...frame.takeEmissions());
+    this.#add(frame.takeEmissions());
   }
 
   /** Ends this frame and those within it, and tells whether anything was emitted: more is refused from now on. */
@@ -207,7 +208,7 @@ export class Frame {
    * an abort comes too late.
    */
   get hasSucceeded(): boolean {
-    return this.#run?.outcome === "succeeded" || this.#kept !== undefined;
+    return this.#hasSucceeded;
   }
 
   get #hasRun(): boolean {
@@ -238,7 +239,7 @@ export class Frame {
     promise.then(() => {
       run.outcome = "succeeded";
       if (this.isCutOff) return fail();
-      this.#handUp();
+      this.#root.#hasSucceeded = true;
       // The first level is this run itself.
       for (let at = run.level?.outer; at !== undefined; at = at.outer) {
         at.promise?.then(undefined, fail);
@@ -255,12 +256,20 @@ export class Frame {
     this.#report(emissions, this.isCutOff ? "cancelled" : "handler_failed");
   }
 
-  /** Has the frame of the call keep this one until that settles; this one may still be dropped until then. */
-  #handUp(): void {
-    if (this.#parent === undefined) return;
-    let root = this.#parent;
-    while (root.#parent !== undefined) root = root.#parent;
-    (root.#kept ??= []).push(this);
+  #add(emissions: readonly Emission[]): void {
+    if (this.#emissions === undefined) {
+      this.#emissions = [];
+      // The frame of the call asks at its end which of the runs within it have succeeded.
+      if (this.#run !== undefined && this.#parent !== undefined) {
+        (this.#root.#kept ??= []).push(this);
+      }
+    }
+    this.#emissions.push(...emissions);
+  }
+
+  /** The frame of the call. */
+  get #root(): Frame {
+    return this.#parent === undefined ? this : this.#parent.#root;
   }
 
   #report(dropped: readonly Emission[], reason: DropReason): void {

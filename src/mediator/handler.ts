@@ -11,8 +11,9 @@ export type HandlerFunction<M extends AnyMessage, C> = (data: M["data"], context
 
 /** A handler as an object, or the instances of a handler class. */
 export interface HandlerObject<M extends AnyMessage, C> {
+  // Not written as a method, whose parameters TypeScript would compare in both directions.
   /** Handles one message. */
-  handle(data: M["data"], context: C): AnswerOf<M>;
+  readonly handle: (data: M["data"], context: C) => AnswerOf<M>;
 }
 
 /** A handler as a class, built by the container for each run. */
@@ -26,4 +27,8 @@ export type Handler<M extends AnyMessage, C> =
   | CompositeHandler<M, C>;
 
 /** Any handler, as seen where its types no longer matter. */
-export type AnyHandler = Handler<AnyMessage, never>;
+export type AnyHandler =
+  | ((data: never, context: never) => unknown)
+  | { readonly handle: (data: never, context: never) => unknown }
+  | (new (...args: never[]) => { readonly handle: (data: never, context: never) => unknown })
+  | CompositeHandler<never, never>;

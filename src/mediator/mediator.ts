@@ -183,7 +183,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   }
 
   async #followUp(frame: Frame, result: unknown): Promise<unknown> {
-    await frame.encoded;
+    await frame.encoded; // also a turn, in which a run that has just succeeded gets known to have
     await this.#follow(frame.takeEmissions(), frame.scope, result);
     return result;
   }

@@ -93,9 +93,10 @@ class Passage<Overrides> {
         yield result.value;
       }
     } catch (error) {
-      this.#isOpen = false;
+      this.#isOpen = false; // before the middleware learns of it, and may run the stream again
       settle.reject(error);
     } finally {
+      this.#isOpen = false;
       const ended = source.return?.();
       // A middleware that is over may have left a source that is stuck for good.
       if (this.#isOver) ended?.catch(() => {});

@@ -48,6 +48,8 @@ export {
   type AnySchema,
   type InputOf,
   type JsonOf,
+  type LeftOutOfJson,
+  type NotJson,
   type OutputOf,
   type SchemaIssue,
   type SchemaResult,

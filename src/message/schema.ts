@@ -70,15 +70,29 @@ export function type<T>(): StandardSchema<T, T> {
   };
 }
 
+/** What stands in {@linkcode JsonOf} for a type that `JSON.stringify` refuses. */
+export interface NotJson<T> {
+  /** The type that has no form in JSON. */
+  readonly "has no form in JSON": T;
+}
+
+/** What JSON leaves out of an object. */
+export type LeftOutOfJson = symbol | ((...args: never[]) => unknown);
+
 /**
  * What `JSON.parse(JSON.stringify(value))` makes of a value of type `T`, as far
  * as types can tell.
  */
 export type JsonOf<T> = unknown extends T ? T
   : T extends string | number | boolean | null | undefined ? T
+  : T extends bigint ? NotJson<T>
   : T extends { toJSON(...args: never[]): infer R } ? JsonOf<R>
-  : T extends bigint | symbol | ((...args: never[]) => unknown) ? never
+  : T extends LeftOutOfJson ? undefined
   : T extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> ? Record<string, never>
   : T extends readonly unknown[] ? { [P in keyof T]: JsonOf<T[P]> }
-  : T extends object ? { [P in keyof T as P extends symbol ? never : P]: JsonOf<T[P]> }
+  : T extends object ? {
+      [P in keyof T as T[P] extends LeftOutOfJson ? never : P extends symbol ? never : P]: JsonOf<
+        T[P]
+      >;
+    }
   : never;

@@ -93,12 +93,13 @@ Deno.test("POST /hashes refuses folders that are not relative or go upwards", as
 
 Deno.test("POST /hashes tells that a folder is missing, a file or behind a link, and not where", async () => {
   await using outside = await temporaryFolder();
+  await outside.write("folder/secret", "");
   await using folder = await temporaryFolder();
   await folder.write("a/b", "");
   await Deno.symlink(outside.path, `${folder.path}/link`);
   await Deno.symlink(`${folder.path}/a`, `${folder.path}/inside`);
   const api = apiFor(folder.path);
-  for (const name of ["missing", "a/b", "link", "inside", "a/b/c"]) {
+  for (const name of ["missing", "a/b", "a/b/c", "link", "link/folder", "inside"]) {
     const [, [event, problem] = [], ...others] = await eventsOf(await api.hash(name));
     assert.equal(event, "failure");
     assert.deepEqual(problem, {

@@ -1,6 +1,6 @@
 /**
  * What the library does on every runtime. Each runtime loads this file in its
- * own way, so it imports the root entry point by its path and nothing else.
+ * own way, so it imports entry points by their paths and nothing else.
  *
  * @module
  */
@@ -13,13 +13,12 @@ import {
   HandlerSettledError,
   memoryBroker,
   notification,
-  parseSse,
   query,
-  sseStream,
   streamRequest,
   type,
   withTimeout,
 } from "../../../mod.ts";
+import { parseSse, sseStream } from "../../../src/stream/mod.ts";
 
 const Join = command("meeting.join", type<{ userId: string }>());
 const Members = query("meeting.members").returns<string[]>();

@@ -113,6 +113,27 @@ for (const [way, bind] of Object.entries(ways)) {
     assert.equal(of("overran").length, 1);
   });
 
+  Deno.test(`${way} refuses what a stream emits as soon as it learns that its time is over`, async () => {
+    const clock = new ManualClock();
+    let refused: unknown;
+    const app = bootstrap(bind(clock, async function* (_data, { emit, signal }) {
+      signal.addEventListener("abort", () => {
+        try {
+          emit(Done("too late"));
+        } catch (error) {
+          refused = error;
+        }
+      });
+      await never();
+      yield 1;
+    }));
+    const rejected = assert.rejects(app.stream(Items()).next(), { name: "TimeoutError" });
+    await clock.timersPending();
+    await clock.advance(100);
+    await rejected;
+    assert.equal((refused as Error | undefined)?.name, "HandlerSettledError");
+  });
+
   Deno.test(`${way} runs the finally of a stream that is left, whose events count`, async () => {
     const clock = new ManualClock();
     const log: string[] = [];
