@@ -52,6 +52,7 @@ export {
   type AnyHandler,
   type App,
   AppClosedError,
+  type AppOf,
   bootstrap,
   type BootstrapOptions,
   type CallOptions,

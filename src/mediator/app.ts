@@ -9,6 +9,7 @@ import type {
 } from "../message/mod.ts";
 import type { CallOptions } from "./context.ts";
 import type { ItemStream } from "./item_stream.ts";
+import type { HandlerModule } from "./registry.ts";
 
 /**
  * Sends commands and queries.
@@ -91,6 +92,28 @@ export interface App<in M extends AnyMessage>
    */
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/**
+ * The type of the application that `bootstrap` makes of a registry, to be
+ * written where the application is passed on.
+ *
+ * @typeParam R The type of the registry.
+ *
+ * @example A function that takes the application
+ * ```ts
+ * import { type AppOf, handlers, query } from "@sluice/cqrs";
+ * import assert from "node:assert/strict";
+ *
+ * const Count = query("count").returns<number>();
+ * const registry = handlers().on(Count, () => 3);
+ *
+ * function report(app: AppOf<typeof registry>): Promise<number> {
+ *   return app.send(Count());
+ * }
+ * assert.equal(typeof report, "function");
+ * ```
+ */
+export type AppOf<R> = R extends HandlerModule<infer M> ? App<M> : never;
 
 /** Nothing handles a message. */
 export class HandlerNotFoundError extends SluiceError {

@@ -7,6 +7,7 @@
 export {
   type App,
   AppClosedError,
+  type AppOf,
   DuplicateHandlerError,
   type EventDispatcher,
   HandlerNotFoundError,

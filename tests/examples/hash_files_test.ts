@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { root } from "../architecture/repository.ts";
 import { runDemo, runProgram, startDemo, temporaryFolder } from "./demo_process.ts";
 
@@ -105,20 +106,40 @@ Deno.test("the demo takes a folder from where the user stands", async () => {
   }
 });
 
-Deno.test("the task demo hashes the source of the library, and says that it takes another folder", async () => {
+/** Runs the task itself, as somebody who stands in the folder `tests`. */
+async function runTask(args: readonly string[], env: Record<string, string> = {}) {
+  const cwd = fileURLToPath(new URL("tests", root));
   const output = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "demo"],
-    cwd: new URL("tests", root),
-    env: { INIT_CWD: new URL("tests", root).pathname, NO_COLOR: "1" },
+    args: ["task", "--quiet", "demo", ...args],
+    cwd,
+    env: { INIT_CWD: cwd, NO_COLOR: "1", ...env },
     stdin: "null",
   }).output();
-  const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) =>
-    new TextDecoder().decode(bytes)
-  );
+  const decoder = new TextDecoder();
+  return {
+    code: output.code,
+    stdout: decoder.decode(output.stdout),
+    stderr: decoder.decode(output.stderr),
+  };
+}
+
+Deno.test("the task demo hashes the source of the library, and says that it takes another folder", async () => {
+  const { code, stdout, stderr } = await runTask([]);
   const clock = sha256(await Deno.readTextFile(new URL("src/clock.ts", root)));
-  assert.ok(stdout?.includes(`${clock}  ../src/clock.ts\n`), stdout);
-  assert.match(stderr ?? "", /^For another folder: deno task demo <folder>$/m);
-  assert.equal(output.code, 0);
+  assert.ok(stdout.includes(`${clock}  ../src/clock.ts\n`), stdout);
+  assert.match(stderr, /^For another folder: deno task demo <folder>$/m);
+  assert.equal(code, 0);
+});
+
+Deno.test("the task demo needs no proxy to reach itself", async () => {
+  await using folder = await temporaryFolder();
+  await folder.write("file", "x");
+  const { code, stdout, stderr } = await runTask([folder.path], {
+    HTTP_PROXY: "http://127.0.0.1:9",
+    NO_PROXY: "registry.example",
+  });
+  assert.equal(stdout, `${sha256("x")}  ${folder.path}/file\n`, stderr);
+  assert.equal(code, 0);
 });
 
 Deno.test("the demo refuses what it cannot hash or understand, with the exit code 2", async () => {

@@ -181,6 +181,7 @@ Deno.test("use() types what a middleware adds, for what is bound after it", () =
     })
     .on(Count, async function* (_n, { user }) {
       expectType<Equals<typeof user, string>>();
+      yield user.length;
     })
     .on(Entered, (_data, { user }) => void user, { handle: (_data, { tx }) => tx.commit() });
 });

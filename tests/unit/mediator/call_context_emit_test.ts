@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   bootstrap,
-  type Codec,
   command,
   type Context,
   domainEvent,
@@ -15,7 +14,7 @@ import {
   type Registry,
   type,
 } from "../../../mod.ts";
-import { bodyOf, recorder, settled } from "./support.ts";
+import { bodyOf, lateCodec, recorder, settled } from "./support.ts";
 
 const Do = command("do", type<number>()).returns<string>();
 const Done = domainEvent("done", type<number>());
@@ -373,17 +372,6 @@ Deno.test("the body of a notification is what its data were when it was emitted"
   await app.send(Do(0));
   assert.deepEqual(broker.messages("news").map(bodyOf), [{ count: 1 }]);
 });
-
-/** A codec that answers later, and refuses negative numbers. */
-const lateCodec: Codec = {
-  contentType: "application/x-late",
-  async encode(data) {
-    await Promise.resolve();
-    if (Number(data) < 0) throw new RangeError("Negative");
-    return new TextEncoder().encode(JSON.stringify(data));
-  },
-  decode: () => undefined,
-};
 
 Deno.test("a codec that works asynchronously is awaited before anything is published", async () => {
   const broker = memoryBroker();

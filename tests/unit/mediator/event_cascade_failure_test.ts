@@ -102,14 +102,15 @@ Deno.test("the failures are ordered level by level", async () => {
   const app = bootstrap(
     starting
       .on(Ticked, (n, { emit }) => {
-        if (n === 3) throw "level 1";
+        if (n === 3) throw new Error("level 1");
         emit(Followed(n));
       })
       .on(Followed, (n) => {
-        throw `level 2, ${n}`;
+        throw new Error(`level 2, ${n}`);
       }),
   );
-  assert.deepEqual((await eventHandlingError(app.send(Start()))).errors, [
+  const { errors } = await eventHandlingError(app.send(Start()));
+  assert.deepEqual(errors.map((error) => (error as Error).message), [
     "level 1",
     "level 2, 1",
     "level 2, 2",
@@ -117,16 +118,17 @@ Deno.test("the failures are ordered level by level", async () => {
 });
 
 Deno.test("what several handlers of one event throw is all there", async () => {
+  const first = new Error("First");
   const app = bootstrap(
     handlers().on(
       Ticked,
       () => {
-        throw "first";
+        throw first;
       },
       () => Promise.reject("second"),
     ),
   );
-  assert.deepEqual((await eventHandlingError(app.dispatch(Ticked(1)))).errors, ["first", "second"]);
+  assert.deepEqual((await eventHandlingError(app.dispatch(Ticked(1)))).errors, [first, "second"]);
 });
 
 Deno.test('onError "isolate" lets the call succeed and tells the observer of every failure', async () => {

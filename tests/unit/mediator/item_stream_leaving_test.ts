@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   bootstrap,
-  command,
   container,
   domainEvent,
   handlers,
@@ -17,7 +16,6 @@ import { bodyOf, recorder, settled } from "./support.ts";
 
 const Count = streamRequest("count", type<number>()).yields<number>();
 const Counted = domainEvent("counted", type<number>());
-const Noted = command("noted", type<number>());
 const Told = notification("told", { topic: "news", data: type<number>() });
 const reason = new Error("The caller has left");
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   bootstrap,
+  type Context,
   domainEvent,
   EventHandlingError,
   handlers,
@@ -8,10 +9,11 @@ import {
   memoryBroker,
   notification,
   query,
+  type Registry,
   streamRequest,
   type,
 } from "../../../mod.ts";
-import { bodyOf, recorder, settled } from "./support.ts";
+import { bodyOf, lateCodec, recorder, settled } from "./support.ts";
 
 const Count = streamRequest("count", type<number>()).yields<number>();
 const Counted = domainEvent("counted", type<number>());
@@ -121,8 +123,9 @@ Deno.test("stream() publishes the notifications before an item before it deliver
 Deno.test("stream() of a handler without items gives none, runs the handler and publishes nothing", async () => {
   let runs = 0;
   const app = bootstrap(
-    handlers().on(Count, async function* () {
+    handlers().on(Count, async function* (n) {
       runs++;
+      for (let i = 0; i < n; i++) yield i;
     }),
     { broker: { publish: () => assert.fail("published"), async [Symbol.asyncDispose]() {} } },
   );
@@ -239,6 +242,40 @@ Deno.test("a failed event rejects the read of its item and ends the handler, who
   assert.deepEqual(await stream.next(), { done: true, value: undefined });
   assert.deepEqual(log, ["event 1", "finally", "event 2"]);
 });
+
+for (
+  const [description, registry] of Object.entries<Registry<never, Context>>({
+    "a bare stream": handlers(),
+    "a stream within a middleware": handlers().use((_context, next) => next()),
+  })
+) {
+  Deno.test(`an asynchronous codec that refuses fails ${description} and drops what came since the last item`, async () => {
+    const broker = memoryBroker();
+    const { observer, of } = recorder();
+    const dispatched: number[] = [];
+    const app = bootstrap(
+      registry
+        .on(Count, async function* (_n, { emit }) {
+          emit(Told(1), Counted(1));
+          yield 1;
+          emit(Told(-1), Counted(2));
+          yield 2;
+        })
+        .on(Counted, (n) => void dispatched.push(n)),
+      { broker, observer, codec: lateCodec },
+    );
+    const stream = app.stream(Count(1));
+    assert.equal((await stream.next()).value, 1);
+    await assert.rejects(stream.next(), { code: "message_encode", messageType: "told" });
+    assert.equal((await stream.next()).done, true);
+    assert.deepEqual(dispatched, [1]);
+    assert.deepEqual(broker.messages("news").map(bodyOf), [1]);
+    assert.deepEqual(
+      of("dropped").flatMap(({ messages }) => messages.map(({ data }) => data)),
+      [-1, 2],
+    );
+  });
+}
 
 Deno.test("a stream can be read once", async () => {
   const stream = bootstrap(counting).stream(Count(2));

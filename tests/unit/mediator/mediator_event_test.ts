@@ -80,11 +80,7 @@ Deno.test("dispatch() rejects with an error that names an event which nothing ha
 });
 
 Deno.test("dispatch() rejects with all failures and no result", async () => {
-  const app = bootstrap(
-    handlers().on(Entered, () => {
-      throw "one";
-    }),
-  );
+  const app = bootstrap(handlers().on(Entered, () => Promise.reject("one")));
   await assert.rejects(app.dispatch(Entered("u1")), (error) => {
     assert.ok(error instanceof EventHandlingError);
     assert.deepEqual(error.errors, ["one"]);

@@ -109,9 +109,7 @@ Deno.test("the observer sees the failure of every event handler", async () => {
   const app = bootstrap(
     handlers().on(
       First,
-      () => {
-        throw "one";
-      },
+      () => Promise.reject("one"),
       () => {},
       () => Promise.reject("two"),
     ),

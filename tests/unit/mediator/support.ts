@@ -1,4 +1,4 @@
-import type { Observer, ObserverEvent } from "../../../mod.ts";
+import type { Codec, Observer, ObserverEvent } from "../../../mod.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
 
 /** Resolves after all that can go on without a timer has gone on: for seeing that something does not happen. */
@@ -71,3 +71,14 @@ export function gauge(): Gauge {
 export function bodyOf({ body }: { readonly body: Uint8Array }): unknown {
   return JSON.parse(new TextDecoder().decode(body));
 }
+
+/** A codec that answers later, and refuses negative numbers. */
+export const lateCodec: Codec = {
+  contentType: "application/x-late",
+  async encode(data) {
+    await Promise.resolve();
+    if (Number(data) < 0) throw new RangeError("Negative");
+    return new TextEncoder().encode(JSON.stringify(data));
+  },
+  decode: () => undefined,
+};

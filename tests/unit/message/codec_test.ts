@@ -5,11 +5,13 @@ import { jsonCodec, MessageDecodeError } from "../../../src/message/mod.ts";
 const codec = jsonCodec();
 
 Deno.test("jsonCodec() gives back any JSON value that it encoded", async () => {
-  await fc.assert(fc.asyncProperty(fc.jsonValue({ stringUnit: "binary" }), async (value) => {
-    const decoded = await codec.decode(await codec.encode(value));
-    // JSON has no negative zero, which a strict comparison would notice.
-    assert.deepEqual(decoded, JSON.parse(JSON.stringify(value)));
-  }));
+  await fc.assert(
+    fc.asyncProperty(fc.jsonValue({ maxDepth: 3, stringUnit: "binary" }), async (value) => {
+      const decoded = await codec.decode(await codec.encode(value));
+      // JSON has no negative zero, which a strict comparison would notice.
+      assert.deepEqual(decoded, JSON.parse(JSON.stringify(value)));
+    }),
+  );
 });
 
 Deno.test("jsonCodec() writes UTF-8", async () => {
