@@ -179,6 +179,7 @@ export {
   toEnvelope,
   type,
   type ValidationIssue,
+  withData,
 } from "./src/message/mod.ts";
 export {
   assertTimeoutMs,

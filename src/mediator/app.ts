@@ -84,11 +84,15 @@ export interface App<in M extends AnyMessage>
    * Runs the start-up functions, once. Every call waits for them, so that this
    * is needed only to have them run early. When one fails, the next call runs
    * it again.
+   *
+   * @throws {AppClosedError} If the application is disposed and had not started.
    */
   start(): Promise<void>;
   /**
-   * Refuses new calls, waits for those in flight and runs the shutdown functions. What was
-   * handed to the application stays open: whoever opened it closes it.
+   * Refuses new calls, ends open streams as if their caller had aborted, waits
+   * for the calls in flight, and runs the shutdown functions. A handler must
+   * not wait for it, as it waits for the handler. What was handed to the
+   * application stays open: whoever opened it closes it.
    */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -63,9 +63,14 @@ export interface BootstrapOptions {
   readonly observer?: Observer;
   /** How events are handled. */
   readonly eventHandling?: EventHandlingOptions;
-  /** Functions to run before the first call, one after the other. @default none */
+  /**
+   * Functions to run before the first call, one after the other. They must not
+   * wait for calls of the application, which wait for them.
+   *
+   * @default none
+   */
   readonly onStartup?: ReadonlyArray<() => void | Promise<void>>;
-  /** Functions to run when the application is disposed, the last first. @default none */
+  /** Functions to run when the application is disposed, the last first, whether or not it has started. @default none */
   readonly onShutdown?: ReadonlyArray<() => void | Promise<void>>;
   /** Measures the durations that the observer sees. @default {systemClock} */
   readonly clock?: Clock;
@@ -105,6 +110,7 @@ export function bootstrap<M extends AnyMessage>(
 ): App<M> {
   const { container = plainContainer, middlewares = [] } = options;
   const scope = options.scope ?? (container.createScope === undefined ? "none" : "send");
+  checkChoice("scope", scope, ["none", "send", "handler"]);
   const bindings = bindingsOf(registry, [...new Set(middlewares)]);
   checkBindings(bindings);
 
@@ -126,6 +132,7 @@ function mediatorOptions(options: BootstrapOptions): Omit<
   "calls" | "streams" | "events" | "container" | "scope"
 > {
   const { concurrency = 10, onError = "throw", maxDepth = 32 } = options.eventHandling ?? {};
+  checkChoice("onError", onError, ["throw", "isolate"]);
   checkPositive("concurrency", concurrency);
   checkPositive("maxDepth", maxDepth);
   return {
@@ -140,6 +147,13 @@ function mediatorOptions(options: BootstrapOptions): Omit<
     onShutdown: options.onShutdown ?? [],
     clock: options.clock ?? systemClock,
   };
+}
+
+function checkChoice(option: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return;
+  throw new TypeError(
+    `Cannot bootstrap as "${option}" must be one of ${choices.join(", ")}: ${value}`,
+  );
 }
 
 function checkPositive(option: string, value: number): void {

@@ -74,8 +74,7 @@ export class CallContext implements Context, MiddlewareContext {
 
   get send(): <R extends AnyRequest>(request: R, options?: CallOptions) => Promise<ResultOf<R>> {
     const frame = this.#frame;
-    return (request, options = { signal: frame.cancellation }) =>
-      frame.runtime.send(request, options, frame);
+    return (request, options) => frame.runtime.send(request, within(frame, options), frame);
   }
 
   get stream(): <R extends AnyStreamRequest>(
@@ -83,8 +82,7 @@ export class CallContext implements Context, MiddlewareContext {
     options?: CallOptions,
   ) => ItemStream<ItemOf<R>> {
     const frame = this.#frame;
-    return (request, options = { signal: frame.cancellation }) =>
-      frame.runtime.stream(request, options, frame);
+    return (request, options) => frame.runtime.stream(request, within(frame, options), frame);
   }
 
   get resolve(): <T>(token: Token<T>) => Promise<T> {
@@ -96,4 +94,11 @@ export class CallContext implements Context, MiddlewareContext {
     const { runtime } = this.#frame;
     return (event) => runtime.report?.(event);
   }
+}
+
+/** The options of a call that is cancelled with the frame that makes it. */
+function within({ cancellation }: Frame, options: CallOptions = {}): CallOptions {
+  if (cancellation === undefined) return options;
+  const { signal } = options;
+  return { signal: signal === undefined ? cancellation : AbortSignal.any([signal, cancellation]) };
 }

@@ -1,8 +1,8 @@
 import { SluiceError } from "../errors.ts";
-import type { Message, ResultOf } from "../message/mod.ts";
-import type { Frame, Overrides } from "./frame.ts";
+import { type Message, type ResultOf, withData } from "../message/mod.ts";
+import type { Frame } from "./frame.ts";
 import type { CompositeHandler } from "./composite.ts";
-import { type Invoke, runFrame } from "./run_frame.ts";
+import { type Invoke, runFrame, runPart } from "./run_frame.ts";
 import type { Handler, HandlerClass, HandlerFunction, HandlerObject } from "./handler.ts";
 
 /** The messages that a chain may handle: all but streams. */
@@ -108,23 +108,22 @@ function isDefault<M extends ChainMessage, C>(
 
 /** Makes one handler of the compiled links of a chain and its compiled default. */
 export function invokeChain(links: readonly Invoke[], defaultHandler: Invoke | undefined): Invoke {
-  function run(index: number, around: Frame, overrides?: Overrides): Promise<unknown> {
-    const link = links[index];
-    if (link !== undefined) {
-      return runFrame(around, (frame) => link(withNext(frame, index + 1)), overrides);
-    }
-    if (defaultHandler !== undefined) return runFrame(around, defaultHandler, overrides);
-    return Promise.reject(new ChainExhaustedError(around.message.type));
+  function link(index: number): Invoke | undefined {
+    const invoke = links[index];
+    return invoke && ((frame) => invoke(withNext(frame, index + 1)));
   }
 
   function withNext(frame: Frame, index: number): Frame {
-    const { message } = frame;
-    const next = (...changed: [data?: unknown]) =>
-      changed.length === 0 ? run(index, frame) : run(index, frame, {
-        message: { ...message, data: changed[0], metadata: message.metadata },
-      });
+    const next = (...changed: [data?: unknown]) => {
+      const invoke = link(index) ?? defaultHandler;
+      if (invoke === undefined) return Promise.reject(new ChainExhaustedError(frame.message.type));
+      const overrides = changed.length === 0
+        ? undefined
+        : { message: withData(frame.message, changed[0]) };
+      return runPart(frame, invoke, overrides);
+    };
     return frame.add({ next });
   }
 
-  return (frame) => run(0, frame);
+  return (frame) => runFrame(frame, link(0) as Invoke);
 }

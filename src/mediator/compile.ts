@@ -1,5 +1,6 @@
 import type { MessageKind } from "../message/mod.ts";
 import type { Context } from "./context.ts";
+import type { Frame } from "./frame.ts";
 import { type ChainHandler, invokeChain } from "./chain.ts";
 import type { Container, ScopeStrategy, Token } from "./container.ts";
 import { type FallbackHandler, invokeFallback, invokeStreamFallback } from "./fallback.ts";
@@ -108,6 +109,8 @@ function compileComposite(handler: AnyComposite, target: CompileTarget): Invoke 
       const { timeoutMs, options } = handler;
       return (isStream ? invokeStreamTimeout : invokeTimeout)(invoke, timeoutMs, options);
     }
+    default:
+      throw new TypeError(`Cannot handle "${target.type}" with an unknown composite`);
   }
 }
 
@@ -118,26 +121,51 @@ function compileComposite(handler: AnyComposite, target: CompileTarget): Invoke 
 function scoped(invoke: Invoke, { kind, container }: CompileTarget): Invoke {
   if (kind === "stream") {
     return async function* (frame) {
-      const around = frame.scope;
-      const scope = frame.scope = new LazyScope(container);
+      const scope = new OwnScope(frame, container);
       try {
         yield* invoke(frame) as AsyncIterable<unknown>;
+        frame.succeed();
       } finally {
-        frame.scope = around;
-        await scope.dispose();
+        await scope.end();
       }
     };
   }
   return async (frame) => {
-    const around = frame.scope;
-    const scope = frame.scope = new LazyScope(container);
+    const scope = new OwnScope(frame, container);
     try {
-      return await invoke(frame);
+      const result = await invoke(frame);
+      if (!frame.isCutOff) frame.succeed();
+      return result;
     } finally {
-      frame.scope = around;
-      await scope.dispose();
+      await scope.end();
     }
   };
+}
+
+/** The scope of one run of a handler. */
+class OwnScope {
+  readonly #frame: Frame;
+  readonly #around: LazyScope;
+  readonly #scope: LazyScope;
+
+  constructor(frame: Frame, container: Container) {
+    this.#frame = frame;
+    this.#around = frame.scope;
+    this.#scope = frame.scope = new LazyScope(container);
+  }
+
+  /** A failure does not undo the success of the run, so nothing may run it again for that. */
+  async end(): Promise<void> {
+    const frame = this.#frame;
+    frame.scope = this.#around;
+    try {
+      await this.#scope.dispose();
+    } catch (error) {
+      const { message } = frame;
+      frame.runtime.report?.({ type: "disposal_failed", message, error });
+      if (frame.hasSucceeded) frame.failLater(error);
+    }
+  }
 }
 
 /** Refuses what can be seen to give the wrong kind of answer. Functions that hide it are taken at their word. */

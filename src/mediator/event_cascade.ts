@@ -220,8 +220,10 @@ export class EventCascade {
     }, (error) => this.#fail(run, error, done));
   }
 
-  #succeed({ event }: Run, done: () => void): void {
+  #succeed(run: Run, done: () => void): void {
     const { report } = this.#runtime;
+    const { event, frame } = run;
+    if (frame.lateError !== undefined) return this.#fail(run, frame.lateError.error, done);
     event.pending--;
     if (report !== undefined && event.pending === 0 && !event.failed) {
       report({ type: "completed", message: event.message, durationMs: this.#since(event) });
@@ -235,7 +237,7 @@ export class EventCascade {
     const { message } = event;
     event.pending--;
     event.failed = true;
-    frame.drop(dropReason(frame));
+    if (!frame.hasSucceeded) frame.drop(dropReason(frame));
     run.failure = { event: message, error };
     report?.({ type: "failed", message, error, durationMs: this.#since(event) });
     done();

@@ -63,6 +63,9 @@ export class Frame {
   #kept: Frame[] | undefined;
   #run: Run | undefined;
   #hasSucceeded = false;
+  /** Whether a success in this frame is one of the frame around it: not so for a link that another link asked. */
+  #isWhole = true;
+  #lateError: { readonly error: unknown } | undefined;
   #isOver = false;
 
   constructor(
@@ -106,6 +109,9 @@ export class Frame {
     if (message.type !== this.message.type) {
       throw new TypeError(`Cannot pass on "${message.type}" in place of "${this.message.type}"`);
     }
+    if (message.metadata === undefined) {
+      throw new TypeError(`Cannot pass on "${message.type}" without metadata: use withData()`);
+    }
     return this.#fork(message, signal, { ...this.#additions, ...added });
   }
 
@@ -114,6 +120,13 @@ export class Frame {
     this.#additions = { ...this.#additions, ...additions };
     this.#context = undefined;
     return this;
+  }
+
+  /** Opens a frame within this one for a part of a run, whose success is not yet that of the run. */
+  forkPart(overrides?: Overrides): Frame {
+    const frame = this.fork(overrides);
+    frame.#isWhole = false;
+    return frame;
   }
 
   /** Takes an event that a handler emits. */
@@ -157,10 +170,35 @@ export class Frame {
     this.#add(frame.takeEmissions());
   }
 
-  /** Ends this frame and those within it, and tells whether anything was emitted: more is refused from now on. */
+  /** Marks that the handler has succeeded: an abort comes too late from now on. */
+  succeed(): void {
+    this.#hasSucceeded = true;
+    if (this.#isWhole) this.#parent?.succeed();
+  }
+
+  /** Whether the handler of this frame has succeeded. */
+  get hasSucceeded(): boolean {
+    return this.#hasSucceeded;
+  }
+
+  /** Has the call fail at its end with what went wrong after the handler had succeeded. */
+  failLater(error: unknown): void {
+    this.#root.#lateError ??= { error };
+  }
+
+  /** What the call fails with at its end. */
+  get lateError(): { readonly error: unknown } | undefined {
+    return this.#lateError;
+  }
+
+  /**
+   * Ends this frame and those within it: more emissions are refused from now on.
+   *
+   * @returns Whether anything is left to be done.
+   */
   close(): boolean {
     this.#isOver = true;
-    return this.hasEmissions;
+    return this.hasEmissions || this.#lateError !== undefined;
   }
 
   /** Ends the frame and drops what was emitted in it. */
@@ -190,25 +228,17 @@ export class Frame {
   }
 
   /**
-   * Whether the run in this frame was given up while it goes on. A stream whose
-   * reader leaves is not: its last words count until it has ended. A stream that
-   * ran out of time is: its own signal has aborted, and that around it has not.
+   * Whether the run in this frame was given up while it goes on: it ran out of
+   * the time of this frame, or the caller aborted before it succeeded. A stream
+   * whose reader leaves is not: its last words count until it has ended.
    */
   get isCutOff(): boolean {
     const around = this.#parent;
     if (this.#signal?.aborted === true) {
-      if (this.message.kind !== "stream") return true;
       if (around !== undefined && around.#signal?.aborted !== true) return true;
+      if (this.message.kind !== "stream" && !this.#hasSucceeded) return true;
     }
     return around !== undefined && around.isCutOff;
-  }
-
-  /**
-   * Whether a run of the handler has succeeded within the middlewares, so that
-   * an abort comes too late.
-   */
-  get hasSucceeded(): boolean {
-    return this.#hasSucceeded;
   }
 
   get #hasRun(): boolean {
@@ -239,7 +269,7 @@ export class Frame {
     promise.then(() => {
       run.outcome = "succeeded";
       if (this.isCutOff) return fail();
-      this.#root.#hasSucceeded = true;
+      this.succeed();
       // The first level is this run itself.
       for (let at = run.level?.outer; at !== undefined; at = at.outer) {
         at.promise?.then(undefined, fail);
@@ -264,7 +294,7 @@ export class Frame {
         (this.#root.#kept ??= []).push(this);
       }
     }
-    this.#emissions.push(...emissions);
+    for (const emission of emissions) this.#emissions.push(emission);
   }
 
   /** The frame of the call. */

@@ -29,6 +29,10 @@ export interface StreamHost {
   open(signal: AbortSignal): Promise<Frame> | Frame;
   /** Dispatches what was emitted; throws what the error policy wants thrown. */
   follow(emissions: readonly Emission[], item: unknown): Promise<void>;
+  /** Is told that nobody reads any more; the handler may still run. */
+  leave(reason: unknown): void;
+  /** Is told how a handler ended that was at work when nobody read any more. */
+  overran(outcome: "fulfilled" | "rejected"): void;
   /** Is told how the stream ended, once; nothing of it runs any more. */
   end(end: StreamEnd): Promise<void>;
 }
@@ -62,6 +66,8 @@ export class StreamCall implements ItemStream<unknown> {
   #following: Promise<void> | undefined;
   /** Why the caller aborted, until a read has been told. */
   #aborted: { readonly reason: unknown } | undefined;
+  /** Whether the handler was at work when nobody read any more. */
+  #isBusy = false;
   #isOver = false;
   #closing: Promise<void> | undefined;
 
@@ -120,7 +126,13 @@ export class StreamCall implements ItemStream<unknown> {
       throw reason;
     }
     this.#frame = frame;
-    return this.#source = this.#host.invoke(frame)[Symbol.asyncIterator]();
+    const items: Partial<AsyncIterable<unknown>> | undefined = this.#host.invoke(frame);
+    if (typeof items?.[Symbol.asyncIterator] !== "function") {
+      throw new TypeError(
+        `Cannot stream "${frame.message.type}" as its handler gave no async iterable`,
+      );
+    }
+    return this.#source = (items as AsyncIterable<unknown>)[Symbol.asyncIterator]();
   }
 
   readonly #onResult = (result: IteratorResult<unknown>): Result | Promise<Result> => {
@@ -134,6 +146,7 @@ export class StreamCall implements ItemStream<unknown> {
   /** Whatever is rarer than an item alone: an item with events before it, the end, or a reader that has left. */
   async #onLastWords(result: IteratorResult<unknown>): Promise<Result> {
     const frame = this.#frame;
+    if (this.#isBusy) this.#host.overran("fulfilled");
     if (this.#isOver || frame === undefined) return DONE;
     if (frame.hasEmissions) {
       try {
@@ -149,29 +162,33 @@ export class StreamCall implements ItemStream<unknown> {
     }
     if (this.#isOver) return DONE;
     if (result.done !== true) return result;
+    if (frame.lateError !== undefined) return this.#fail(frame.lateError.error);
     await this.#end({ outcome: "completed" });
     return DONE;
   }
 
   readonly #onError = (error: unknown): Promise<Result> => {
+    if (this.#isBusy) this.#host.overran("rejected");
     this.#frame?.drop(this.#isOver ? "cancelled" : "handler_failed");
     return this.#settled(this.#isOver ? Promise.resolve(DONE) : this.#fail(error));
   };
 
   async #fail(error: unknown): Promise<never> {
-    await this.#end({ outcome: "failed", error });
+    await this.#end({ outcome: "failed", error }).catch(() => {}); // the first failure counts
     throw error;
   }
 
-  readonly #onCallerAbort = (): void => {
+  readonly #onCallerAbort = (): void => this.abort(this.#callerSignal?.reason);
+
+  /** Ends the stream because its caller or its application does. */
+  abort(reason: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const reason: unknown = this.#callerSignal?.reason;
     this.#closing = this.#leave(reason).catch(() => {}); // the observer has seen it
     // A stream that was cut must not look complete: if nobody waits, the next read is told.
     if (this.#pending === 0) this.#aborted = { reason };
     for (const interrupt of this.#interrupts) interrupt(reason);
-  };
+  }
 
   async #afterwards(): Promise<Result> {
     const aborted = this.#aborted;
@@ -183,12 +200,13 @@ export class StreamCall implements ItemStream<unknown> {
 
   /** Ends the handler because nobody reads any more. */
   async #leave(reason: unknown): Promise<void> {
+    this.#isBusy = this.#pending > 0;
+    if (this.#frame !== undefined) this.#host.leave(reason);
     this.#controller.abort(reason);
     try {
       await this.#endSource();
     } catch (error) {
-      await this.#end({ outcome: "failed", error });
-      throw error;
+      return this.#fail(error);
     }
     await this.#end({ outcome: "cancelled", reason });
   }

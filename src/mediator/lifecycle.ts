@@ -42,8 +42,12 @@ export class Lifecycle {
   }
 
   start(): Promise<void> {
+    if (this.#closing !== undefined && !this.#isStarted) {
+      return Promise.reject(new AppClosedError());
+    }
     if (this.#starting === undefined) {
-      this.#starting = this.#start();
+      // A turn later, so that a function which calls the application finds it starting.
+      this.#starting = Promise.resolve().then(() => this.#start());
       this.#starting.catch(() => {
         this.#starting = undefined;
       });
@@ -64,6 +68,7 @@ export class Lifecycle {
   }
 
   async #close(): Promise<void> {
+    await this.#starting?.catch(() => {}); // whoever started has been told
     if (this.#inFlight > 0) {
       this.#idle = Promise.withResolvers();
       await this.#idle.promise;

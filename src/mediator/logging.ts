@@ -38,7 +38,8 @@ export interface LoggingOptions {
 
 /**
  * Creates a middleware that logs how each message was handled and how long
- * that took. When neither level is enabled it computes nothing.
+ * that took. A record is made only if its level is enabled; when neither is,
+ * nothing is computed at all.
  */
 export function logging(
   logger: Logger,
@@ -46,29 +47,31 @@ export function logging(
 ): MiddlewareFunction<object> {
   const isEnabled = (level: LogLevel) => logger.isEnabledFor?.(level) ?? true;
 
+  function write(level: LogLevel, text: string, context: MiddlewareContext, more: object): void {
+    if (!isEnabled(level)) return;
+    const { message: { kind, type }, id } = context;
+    logger[level](text, { kind, type, id, ...properties?.(context), ...more });
+  }
+
   async function logged(
     context: MiddlewareContext,
     next: () => Promise<unknown>,
   ): Promise<unknown> {
     const startedMs = performance.now();
-    const record = (more: Record<string, unknown>) => ({
-      kind: context.message.kind,
-      type: context.message.type,
-      id: context.id,
-      durationMs: performance.now() - startedMs,
-      ...properties?.(context),
-      ...more,
-    });
+    let result: unknown;
     try {
-      const result = await next();
-      if (isEnabled(level)) logger[level]("Handled {type} in {durationMs} ms", record({}));
-      return result;
+      result = await next();
     } catch (error) {
-      if (isEnabled(failureLevel)) {
-        logger[failureLevel]("Failed to handle {type} after {durationMs} ms", record({ error }));
-      }
+      const durationMs = performance.now() - startedMs;
+      write(failureLevel, "Failed to handle {type} after {durationMs} ms", context, {
+        durationMs,
+        error,
+      });
       throw error;
     }
+    const durationMs = performance.now() - startedMs;
+    write(level, "Handled {type} in {durationMs} ms", context, { durationMs });
+    return result;
   }
 
   return (context, next) =>

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { SluiceError } from "../errors.ts";
 import {
   type AnyEvent,
+  type AnyMessage,
   type AnyRequest,
   type AnyStreamRequest,
   type Codec,
@@ -13,13 +14,13 @@ import {
   type ResultOf,
   toEnvelope,
 } from "../message/mod.ts";
-import { type App, HandlerNotFoundError } from "./app.ts";
+import { type App, AppClosedError, HandlerNotFoundError } from "./app.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
 import type { CallOptions } from "./context.ts";
 import { type CascadeRuntime, EventCascade, EventHandlingError } from "./event_cascade.ts";
 import { type Emission, Frame } from "./frame.ts";
 import { dropReason, type Invoke, type InvokeStream } from "./run_frame.ts";
-import { type ItemStream, StreamCall, type StreamEnd } from "./item_stream.ts";
+import { type ItemStream, StreamCall } from "./item_stream.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Observer, ObserverEvent } from "./observer.ts";
 import { LazyScope } from "./scope.ts";
@@ -71,6 +72,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   readonly now: () => number;
   readonly #options: MediatorOptions;
   readonly #lifecycle: Lifecycle;
+  readonly #streams = new Set<StreamCall>();
   /** What calls share when scopes are switched off. */
   readonly #unscoped: LazyScope | undefined;
 
@@ -95,8 +97,8 @@ export class Mediator implements App<never>, CascadeRuntime {
     options?: CallOptions,
     cause?: Frame,
   ): Promise<ResultOf<R>> {
-    const invoke = this.#options.calls.get(request.type);
-    if (invoke === undefined) return Promise.reject(new HandlerNotFoundError(request.type));
+    const invoke = typeof request === "object" ? this.#options.calls.get(request?.type) : undefined;
+    if (invoke === undefined) return Promise.reject(notHandled(request));
     const signal = options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const result = this.report === undefined && this.#unscoped !== undefined
@@ -114,17 +116,16 @@ export class Mediator implements App<never>, CascadeRuntime {
   }
 
   async dispatch(event: AnyEvent): Promise<void> {
-    if (!this.#options.events.has(event.type)) throw new HandlerNotFoundError(event.type);
-    await this.#cascade((cascade) => cascade.dispatch(event));
+    if (!this.#options.events.has(event?.type)) throw notHandled(event);
+    await this.#cascade(event, (cascade) => cascade.dispatch(event));
   }
 
   async emit(event: AnyEvent): Promise<void> {
     const envelope = event.kind === "notification"
       ? await this.envelope(event, undefined)
       : undefined;
-    await this.#cascade((cascade) =>
-      cascade.follow([{ message: event, cause: undefined, envelope }])
-    );
+    const emission = { message: event, cause: undefined, envelope };
+    await this.#cascade(event, (cascade) => cascade.follow([emission]));
   }
 
   start(): Promise<void> {
@@ -132,7 +133,9 @@ export class Mediator implements App<never>, CascadeRuntime {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#lifecycle.close();
+    const closing = this.#lifecycle.close();
+    for (const stream of this.#streams) stream.abort(new AppClosedError());
+    return closing;
   }
 
   handlersOf(type: string): readonly Invoke[] {
@@ -171,51 +174,73 @@ export class Mediator implements App<never>, CascadeRuntime {
     let result: unknown;
     try {
       result = await this.#run(invoke, new Frame(this, message, scope, signal, cause), watch);
-      watch?.completed();
     } catch (error) {
       if (signal?.aborted === true && error === signal.reason) watch?.cancelled(error);
       else watch?.failed(error);
-      await this.#leave(scope, cause, true, watch);
+      await this.#leave(message, scope, cause).catch(() => {}); // the observer has seen it
       throw error;
     }
-    await this.#leave(scope, cause, false, watch);
+    try {
+      await this.#leave(message, scope, cause);
+    } catch (error) {
+      watch?.failed(error);
+      throw error;
+    }
+    watch?.completed();
     return result;
   }
 
   async #followUp(frame: Frame, result: unknown): Promise<unknown> {
     await frame.encoded; // also a turn, in which a run that has just succeeded gets known to have
     await this.#follow(frame.takeEmissions(), frame.scope, result);
+    if (frame.lateError !== undefined) throw frame.lateError.error;
     return result;
   }
 
   #open(
     message: AnyStreamRequest,
-    signal: AbortSignal | undefined,
+    callerSignal: AbortSignal | undefined,
     cause: Frame | undefined,
   ): StreamCall {
-    let watch: Watch | undefined;
     const scope = this.#scopeFor(cause);
     const invoke = this.#options.streams.get(message.type);
-    return new StreamCall({
+    let watch: Watch | undefined;
+    const stream: StreamCall = new StreamCall({
       open: async (signal) => {
-        if (invoke === undefined) throw new HandlerNotFoundError(message.type);
-        const starting = this.#lifecycle.enter(cause !== undefined);
-        try {
-          await starting;
-        } catch (error) {
-          this.#lifecycle.leave();
-          throw error;
-        }
+        if (invoke === undefined) throw notHandled(message);
+        await this.#enter(cause !== undefined);
+        this.#streams.add(stream);
         watch = this.report && new Watch(this.report, this.now, message);
         return new Frame(this, message, scope, signal, cause);
       },
       invoke: (frame) => (invoke as InvokeStream)(frame),
       follow: (emissions, item) => this.#follow(emissions, scope, item),
+      leave: (reason) => watch?.cancelled(reason),
+      overran: (outcome) => watch?.overran(outcome),
       end: async (end) => {
-        tell(watch, end);
-        await this.#leave(scope, cause, end.outcome === "failed", watch);
+        this.#streams.delete(stream);
+        try {
+          await this.#leave(message, scope, cause);
+        } catch (error) {
+          if (end.outcome === "completed") watch?.failed(error);
+          throw error;
+        } finally {
+          if (end.outcome === "failed") watch?.failed(end.error);
+        }
+        if (end.outcome === "completed") watch?.completed();
       },
-    }, signal);
+    }, callerSignal);
+    return stream;
+  }
+
+  /** Lets a stream in once the application has started. */
+  async #enter(isNested: boolean): Promise<void> {
+    try {
+      await this.#lifecycle.enter(isNested);
+    } catch (error) {
+      if (!(error instanceof AppClosedError)) this.#lifecycle.leave();
+      throw error;
+    }
   }
 
   /** Dispatches what a handler has emitted on its way to success. */
@@ -229,7 +254,10 @@ export class Mediator implements App<never>, CascadeRuntime {
     this.#raise(cascade, result);
   }
 
-  async #cascade(run: (cascade: EventCascade) => Promise<void>): Promise<void> {
+  async #cascade(
+    message: AnyEvent,
+    run: (cascade: EventCascade) => Promise<void>,
+  ): Promise<void> {
     const starting = this.#lifecycle.enter(false);
     const scope = this.#scopeFor(undefined);
     const cascade = new EventCascade(this, scope);
@@ -238,27 +266,19 @@ export class Mediator implements App<never>, CascadeRuntime {
       await run(cascade);
       this.#raise(cascade, undefined);
     } catch (error) {
-      await this.#leave(scope, undefined, true);
+      await this.#leave(message, scope, undefined).catch(() => {}); // the observer has seen it
       throw error;
     }
-    await this.#leave(scope, undefined, false);
+    await this.#leave(message, scope, undefined);
   }
 
-  /**
-   * Ends a call, and its scope if it is its own. A caller who is about to be
-   * told of a failure is not told of one of the scope instead.
-   */
-  async #leave(
-    scope: LazyScope,
-    cause: Frame | undefined,
-    hasFailed: boolean,
-    watch?: Watch,
-  ): Promise<void> {
+  /** Ends a call, and its scope if it is its own. */
+  async #leave(message: AnyMessage, scope: LazyScope, cause: Frame | undefined): Promise<void> {
     try {
       if (scope !== this.#unscoped && scope !== cause?.scope) await scope.dispose();
     } catch (error) {
-      if (!hasFailed) throw error;
-      watch?.failed(error);
+      this.report?.({ type: "disposal_failed", message, error });
+      throw error;
     } finally {
       this.#lifecycle.leave();
     }
@@ -286,10 +306,16 @@ function observe(observer: Observer, event: ObserverEvent): void {
   }
 }
 
-function tell(watch: Watch | undefined, end: StreamEnd): void {
-  if (end.outcome === "completed") watch?.completed();
-  else if (end.outcome === "failed") watch?.failed(end.error);
-  else watch?.cancelled(end.reason);
+/** Why a message has no handler: nothing handles it, or it is none. */
+function notHandled(message: unknown): Error {
+  const type = (message as Partial<AnyMessage> | null | undefined)?.type;
+  if (typeof message === "object" && typeof type === "string") {
+    return new HandlerNotFoundError(type);
+  }
+  const what = typeof message === "function"
+    ? `the definition "${type}"; call it to make a message`
+    : String(message);
+  return new TypeError(`Cannot handle ${what}`);
 }
 
 /** Runs the handler, after start-up, and until the caller aborts. */
@@ -318,7 +344,7 @@ function untilAborted(
   frame: Frame,
   watch: Watch | undefined,
 ): Promise<unknown> {
-  if (!(running instanceof Promise)) return Promise.resolve(running);
+  if (!isThenable(running)) return Promise.resolve(running);
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       if (frame.hasSucceeded) return;
@@ -327,6 +353,12 @@ function untilAborted(
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    running.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    Promise.resolve(running).then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
 }

@@ -12,15 +12,16 @@ export type DropReason =
 /**
  * Something that the application did or failed to do with a message.
  *
- * Every message that is handled gives one `dispatched`, and then one
- * `completed`, `failed` or `cancelled`.
+ * Every request and stream gives one `dispatched`, and at its end one
+ * `completed`, `failed` or `cancelled`. Every event gives one `dispatched`, then
+ * one `failed` for each handler that failed, or one `completed`.
  */
 export type ObserverEvent =
   /** A message goes to its handlers; `handlers` counts them. */
   | { readonly type: "dispatched"; readonly message: AnyMessage; readonly handlers: number }
-  /** Everything that the message led to in this process is done. */
+  /** A request was answered and everything that followed from it is done; an event's own handlers are done. */
   | { readonly type: "completed"; readonly message: AnyMessage; readonly durationMs: number }
-  /** A handler of the message failed for good, or an event that it emitted did. */
+  /** A handler of the message failed for good, or something that followed from a request did. */
   | {
     readonly type: "failed";
     readonly message: AnyMessage;
@@ -59,6 +60,8 @@ export type ObserverEvent =
     readonly elapsedMs: number;
     readonly outcome: "fulfilled" | "rejected";
   }
+  /** The scope of a handler or of a call could not be disposed. */
+  | { readonly type: "disposal_failed"; readonly message: AnyMessage; readonly error: unknown }
   /** The broker confirmed a message. */
   | { readonly type: "published"; readonly envelope: Envelope }
   /** The broker did not confirm a message. */

@@ -101,6 +101,9 @@ class StepRegistry<M extends AnyMessage, C> implements Registry<M, C> {
   }
 
   use<A extends object>(middleware: Middleware<A>): Registry<M, C & A> {
+    if (typeof middleware !== "function" && typeof middleware?.handle !== "function") {
+      throw new TypeError(`Cannot use ${typeof middleware} as a middleware`);
+    }
     return new StepRegistry([...this.steps, { step: "use", middleware: middleware as Middleware }]);
   }
 
@@ -108,6 +111,9 @@ class StepRegistry<M extends AnyMessage, C> implements Registry<M, C> {
     definition: Definition<T>,
     ...handlers: readonly Handler<T, C>[]
   ): Registry<M | T, C> {
+    if (handlers.length === 0) {
+      throw new TypeError(`Cannot bind "${definition.type}" to no handler`);
+    }
     return new StepRegistry([
       ...this.steps,
       { step: "on", definition, handlers: handlers as readonly AnyHandler[] },

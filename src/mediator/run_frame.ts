@@ -8,14 +8,19 @@ export type Invoke = (frame: Frame) => unknown;
 export type InvokeStream = (frame: Frame) => AsyncIterable<unknown>;
 
 /** Runs a handler in a frame of its own, whose emissions count only if it succeeds. */
-export async function runFrame(
-  around: Frame,
-  invoke: Invoke,
-  overrides?: Overrides,
-): Promise<unknown> {
-  const frame = around.fork(overrides);
+export function runFrame(around: Frame, invoke: Invoke, overrides?: Overrides): Promise<unknown> {
+  return run(around, around.fork(overrides), invoke);
+}
+
+/** Runs a handler that is a part of a run, as {@linkcode runFrame} does. */
+export function runPart(around: Frame, invoke: Invoke, overrides?: Overrides): Promise<unknown> {
+  return run(around, around.forkPart(overrides), invoke);
+}
+
+async function run(around: Frame, frame: Frame, invoke: Invoke): Promise<unknown> {
   try {
     const result = await invoke(frame);
+    if (!frame.isCutOff) frame.succeed();
     await frame.encoded;
     frame.close();
     around.absorb(frame);

@@ -41,6 +41,10 @@ export const plainContainer: Container = {
   has: isPlainClass,
 };
 
+/** Tells classes whose constructors take nothing, also where they inherit the constructor. */
 function isPlainClass<T>(token: Token<T>): token is new () => T {
-  return typeof token === "function" && token.length === 0;
+  if (typeof token !== "function" || token.length > 0) return false;
+  if (/\bconstructor\b/.test(Function.prototype.toString.call(token))) return true;
+  const base: unknown = Object.getPrototypeOf(token);
+  return base === Function.prototype || isPlainClass(base as Token<unknown>);
 }

@@ -22,6 +22,14 @@ export function metadataOf(message: Message, cause: MessageMetadata | undefined)
   };
 }
 
+/**
+ * A message with other data: all else is that of `message`, also its id.
+ * Spreading a message is no way to get there, as it leaves the metadata behind.
+ */
+export function withData<M extends Message>(message: M, data: M["data"]): M {
+  return { ...message, data, metadata: message.metadata };
+}
+
 /** What all messages of one definition share. */
 export interface MessageTraits {
   readonly kind: MessageKind;
@@ -62,8 +70,8 @@ export class MessageValue implements Message {
 
   get metadata(): MessageMetadata {
     return this.#metadata ??= {
-      headers: {},
       ...this.#init,
+      headers: this.#init?.headers ?? {},
       id: this.#init?.id ?? uuidv7(this.#createdMs),
       time: this.#init?.time ?? new Date(this.#createdMs),
       key: this.#init?.key ?? this.#key?.(this.data as never),

@@ -43,7 +43,7 @@ export type {
   ResultOf,
   StreamRequest,
 } from "./message.ts";
-export { metadataOf } from "./message_value.ts";
+export { metadataOf, withData } from "./message_value.ts";
 export {
   type AnySchema,
   type InputOf,

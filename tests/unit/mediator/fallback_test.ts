@@ -9,12 +9,14 @@ import {
   EventHandlingError,
   fallback,
   handlers,
+  memoryBroker,
+  notification,
   query,
   type,
   withRetry,
 } from "../../../mod.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
-import { recorder } from "./support.ts";
+import { bodyOf, lateCodec, recorder } from "./support.ts";
 
 const Quote = query("quote", type<string>()).returns<string>();
 const Quoted = domainEvent("quoted", type<string>());
@@ -99,6 +101,23 @@ Deno.test("fallback() rejects with the secondary's error when both fail", async 
     ),
   );
   await assert.rejects(app.send(Quote("x")), { message: "Empty" });
+});
+
+Deno.test("fallback() asks the secondary when an asynchronous codec refuses what the primary emitted", async () => {
+  const Told = notification("told", { topic: "news", data: type<number>() });
+  const broker = memoryBroker();
+  const app = bootstrap(
+    handlers().on(
+      Quote,
+      fallback(
+        (_of, { emit }) => (emit(Told(-1)), "live"),
+        (_of, { emit }) => (emit(Told(1)), "cached"),
+      ),
+    ),
+    { broker, codec: lateCodec },
+  );
+  assert.equal(await app.send(Quote("x")), "cached");
+  assert.deepEqual(broker.messages("news").map(bodyOf), [1]);
 });
 
 Deno.test("fallback() accepts handlers without a result", async () => {

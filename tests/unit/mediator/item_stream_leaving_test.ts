@@ -183,6 +183,36 @@ Deno.test("leaving while events are handled waits for them, and for their scope"
   assert.deepEqual(log, ["resolved", "scope disposed", "left"]);
 });
 
+Deno.test("leaving while an event fails tells whoever leaves, and ends the pending read", async () => {
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  let ended = 0;
+  const app = bootstrap(
+    handlers()
+      .on(Count, async function* (_n, { emit }) {
+        try {
+          emit(Counted(1));
+          yield 1;
+        } finally {
+          ended++;
+        }
+      })
+      .on(Counted, async () => {
+        begun.resolve();
+        await gate.promise;
+        throw new Error("Event");
+      }),
+  );
+  const stream = app.stream(Count(1));
+  const reading = stream.next();
+  await begun.promise;
+  const leaving = assert.rejects(stream.return(), { code: "event_handling", result: 1 });
+  gate.resolve();
+  await leaving;
+  assert.deepEqual(await reading, { done: true, value: undefined });
+  assert.equal(ended, 1);
+});
+
 Deno.test("an abort while events are handled lets them and their publication run to their end", async () => {
   const caller = new AbortController();
   const gate = Promise.withResolvers<void>();

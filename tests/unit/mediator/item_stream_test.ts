@@ -201,6 +201,30 @@ Deno.test("stream() rejects when its handler throws before it streams", async ()
   assert.deepEqual(await stream.next(), { done: true, value: undefined });
 });
 
+for (const at of [1, 2]) {
+  Deno.test(`stream() rejects and ends when the iterator of its handler throws synchronously at item ${at}`, async () => {
+    let asked = 0;
+    const app = bootstrap(
+      handlers().on(Count, () => ({
+        [Symbol.asyncIterator]: () => ({
+          next() {
+            if (++asked === at) throw new Error("Failed");
+            return Promise.resolve({ done: false, value: asked });
+          },
+        }),
+      })),
+    );
+    const stream = app.stream(Count(1));
+    if (at === 2) await stream.next();
+    await assert.rejects(async () => await stream.next(), { message: "Failed" });
+    assert.deepEqual(await stream.next(), { done: true, value: undefined });
+    let isDisposed = false;
+    app[Symbol.asyncDispose]().then(() => isDisposed = true);
+    await settled();
+    assert.ok(isDisposed, "The stream is still in flight");
+  });
+}
+
 Deno.test("an emit after the stream has ended is refused", async () => {
   let late: (() => void) | undefined;
   const app = bootstrap(

@@ -190,6 +190,24 @@ Deno.test("disposing runs all shutdown functions although one fails, and then fa
   assert.deepEqual(log, ["third", "first"]);
 });
 
+Deno.test("disposing during start-up lets that end before the shutdown functions run", async () => {
+  const gate = Promise.withResolvers<void>();
+  const log: string[] = [];
+  const app = bootstrap(handlers(), {
+    onStartup: [async () => {
+      await gate.promise;
+      log.push("opened");
+    }],
+    onShutdown: [() => void log.push("closed")],
+  });
+  const started = app.start();
+  const disposed = app[Symbol.asyncDispose]();
+  await settled();
+  gate.resolve();
+  await Promise.all([started, disposed]);
+  assert.deepEqual(log, ["opened", "closed"]);
+});
+
 Deno.test("disposing waits for calls in flight, with their nested sends and events", async () => {
   const gate = Promise.withResolvers<void>();
   const log: string[] = [];

@@ -8,8 +8,10 @@ import {
   handlers,
   type Middleware,
   type Registry,
+  timeout,
   withRetry,
 } from "../../../mod.ts";
+import { ManualClock } from "../../../src/testing/mod.ts";
 import { countingSignal } from "../resilience/counting_signal.ts";
 import { recorder, settled } from "./support.ts";
 
@@ -33,6 +35,24 @@ Deno.test("send() rejects at once when its signal aborts, although the handler i
   await settled();
   caller.abort(reason);
   await assert.rejects(sent, reason);
+});
+
+Deno.test("send() rejects at once when its signal aborts, although the handler gave a promise of its own kind", async () => {
+  /** As query builders do: a promise by its shape, not by its class. */
+  const query: Promise<string> = {
+    then: () => new Promise(() => {}),
+    catch: () => new Promise(() => {}),
+    finally: () => new Promise(() => {}),
+    [Symbol.toStringTag]: "Query",
+  };
+  const caller = new AbortController();
+  const app = bootstrap(handlers().on(Work, () => query));
+  let outcome: unknown;
+  app.send(Work(), { signal: caller.signal }).catch((error) => outcome = error);
+  await settled();
+  caller.abort(reason);
+  await settled();
+  assert.equal(outcome, reason);
 });
 
 Deno.test("send() rejects at once when its signal aborts in the handler's first step", async () => {
@@ -220,6 +240,45 @@ Deno.test("an abort after the commit does not stop dispatch, though middlewares 
   await settled();
   assert.deepEqual(of("dropped"), []);
   await handled.promise;
+});
+
+Deno.test("an abort after the handler succeeded is too late, though middlewares are still at work", async () => {
+  const caller = new AbortController();
+  const succeeded = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const app = bootstrap(
+    handlers()
+      .use(async (_context, next) => {
+        const result = await next();
+        succeeded.resolve();
+        await gate.promise;
+        return result;
+      })
+      .on(Work, () => "worked"),
+  );
+  const sent = app.send(Work(), { signal: caller.signal });
+  await succeeded.promise;
+  caller.abort(reason);
+  gate.resolve();
+  assert.equal(await sent, "worked");
+});
+
+Deno.test("an abort is not too late because a run has succeeded after its time limit", async () => {
+  const caller = new AbortController();
+  const clock = new ManualClock();
+  const late = Promise.withResolvers<string>();
+  const app = bootstrap(
+    handlers()
+      .use((_context, next) => next().catch(never))
+      .use(timeout(100, { clock }))
+      .on(Work, () => late.promise),
+  );
+  const sent = app.send(Work(), { signal: caller.signal });
+  await clock.advance(100);
+  late.resolve("late");
+  await settled();
+  caller.abort(reason);
+  await assert.rejects(sent, reason);
 });
 
 Deno.test("an abort of the caller cancels nested sends", async () => {

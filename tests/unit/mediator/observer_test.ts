@@ -110,7 +110,7 @@ Deno.test("the observer sees the failure of every event handler", async () => {
     handlers().on(
       First,
       () => Promise.reject("one"),
-      () => {},
+      () => settled(), // which is the last to end
       () => Promise.reject("two"),
     ),
     { observer, eventHandling: { onError: "isolate" } },
