@@ -30,7 +30,11 @@ export async function readJson(req: HonoRequest, maxBodyBytes: number): Promise<
 async function readBytes(req: HonoRequest, maxBytes: number): Promise<Uint8Array> {
   if (Number(req.header("content-length") ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
   // A middleware may have read the body before; Hono keeps it then.
-  if (req.raw.bodyUsed) return new Uint8Array(await req.arrayBuffer());
+  if (req.raw.bodyUsed) {
+    const bytes = new Uint8Array(await req.arrayBuffer());
+    if (bytes.length > maxBytes) throw bodyTooLarge(maxBytes);
+    return bytes;
+  }
   if (req.raw.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let byteCount = 0;

@@ -12,6 +12,9 @@ import { sseRoute } from "./sse_route.ts";
  * The data of a message is, where no function gives it, made of the path's parameters and, for
  * `GET`, `HEAD` and `DELETE`, the query, for other methods the body if it is an object. The path
  * wins over both: the URL decides what is acted upon. The definition validates the data.
+ * A query parameter that is given once is a string, one that is given several times an array: a
+ * schema for a list has to take both.
+ *
  * `traceparent` and `x-correlation-id` become metadata of the message when they are well-formed.
  *
  * No error leaves these handlers. They answer with problem details (RFC 9457): 400 for data that
@@ -25,7 +28,8 @@ export interface Routes<in M extends AnyMessage> {
   readonly handles?: ((message: M) => void) | undefined;
   /**
    * Answers with the result of a command or query as JSON and the status 200, or that of
-   * `c.status()`; and with 204 when the result is `undefined`.
+   * `c.status()`; and with 204 when the result is `undefined`. A result that its definition
+   * describes with a schema is validated, so that what the schema does not know is not sent.
    *
    * A client that leaves does not cancel it.
    *
@@ -44,8 +48,9 @@ export interface Routes<in M extends AnyMessage> {
    *
    * Items are asked for as the client reads, so that a client which stops reading stops the handler,
    * and one that leaves aborts its signal and runs its `finally`. What fails before the first event
-   * is answered as `send` does. A client that comes back with `Last-Event-ID` gets one `stream_gone`,
-   * and 204 when it comes again: nothing runs twice.
+   * is answered as `send` does. A client that comes back with `Last-Event-ID` gets 204 if the run
+   * had ended, so that an `EventSource` stops; otherwise one `stream_gone`, and 204 when it comes
+   * again: nothing runs twice.
    *
    * @param from Gives the data of the message.
    * @throws {RangeError} If an option is out of its range.

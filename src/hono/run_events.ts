@@ -1,13 +1,18 @@
 import type { ItemStream } from "../mediator/mod.ts";
 import type { SseEvent } from "../stream/mod.ts";
 
-/** How a run tells of what went wrong. */
+/** How a run makes of items what clients read. */
 export interface RunListener {
+  /** Makes of an item what leaves the server; `undefined` leaves it as it is. */
+  readonly check: ((item: unknown) => Promise<unknown>) | undefined;
   /** Gives what the client may know of an error, as JSON. */
   describe(error: unknown): string;
   /** Is told of an error that the client is not there to see. */
   report(error: unknown): void;
 }
+
+/** Stands in the id of a run's last event, so that a client which comes back with it can be told to stay away. */
+export const END = "end";
 
 const DONE: IteratorResult<SseEvent, undefined> = { done: true, value: undefined };
 
@@ -49,12 +54,20 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
   readonly #onItem = (result: IteratorResult<unknown>) => {
     if (this.#isOver) return DONE;
     if (result.done === true) return this.#last("done", "{}");
+    const { check } = this.#listener;
+    if (check !== undefined) return check(result.value).then(this.#onChecked, this.#onRefused);
+    return this.#onChecked(result.value);
+  };
+
+  readonly #onChecked = (item: unknown) => {
     try {
-      return this.#event("item", encodeItem(result.value));
+      return this.#event("item", encodeItem(item));
     } catch (error) {
       return this.#abandon(error);
     }
   };
+
+  readonly #onRefused = (error: unknown) => this.#abandon(error);
 
   readonly #onError = (error: unknown) => this.#last("failure", this.#listener.describe(error));
 
@@ -74,7 +87,7 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
 
   #last(event: string, data: string): IteratorResult<SseEvent, undefined> {
     this.#isOver = true;
-    return this.#event(event, data);
+    return { done: false, value: { event, id: `${this.#run}:${END}`, data } };
   }
 
   #event(event: string, data: string): IteratorResult<SseEvent, undefined> {

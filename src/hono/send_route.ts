@@ -1,6 +1,6 @@
 import type { Context, Env } from "hono";
 import type { Sender } from "../mediator/mod.ts";
-import type { AnyRequest } from "../message/mod.ts";
+import { type AnyRequest, type Definition, validate } from "../message/mod.ts";
 import { respondToError } from "./error_answer.ts";
 import { problemOfHandling } from "./problem.ts";
 import { type MessageSource, readMessage, type RouteHandler } from "./route_message.ts";
@@ -15,11 +15,19 @@ export function sendRoute<M extends AnyRequest, E extends Env>(
     if (request instanceof Response) return request;
     try {
       // The signal of the HTTP request is no use here: on Deno it aborts after a success as well.
-      return respond(c, await app.send(request));
+      return respond(c, await checked(source.definition, await app.send(request)));
     } catch (error) {
       return respondToError(error, c, problemOfHandling(error), source.options);
     }
   };
+}
+
+/** The result as its schema describes it: what the schema does not know stays on the server. */
+function checked<M extends AnyRequest>(
+  { type, answerSchema }: Definition<M>,
+  result: unknown,
+): unknown {
+  return answerSchema === undefined ? result : validate(type, answerSchema, result);
 }
 
 function respond(c: Context, result: unknown): Response {

@@ -1,12 +1,12 @@
 import type { Context, Env } from "hono";
 import type { App } from "../mediator/mod.ts";
-import type { AnyStreamRequest } from "../message/mod.ts";
+import { type AnyStreamRequest, validate } from "../message/mod.ts";
 import { encodeSseEvent, sseStream } from "../stream/mod.ts";
 import { describeError, reportError, respondToError } from "./error_answer.ts";
 import { encodeProblem, problemOfHandling } from "./problem.ts";
 import { type MessageSource, readMessage, type RouteHandler } from "./route_message.ts";
 import type { SseRouteOptions } from "./route_options.ts";
-import { RunEvents } from "./run_events.ts";
+import { END, RunEvents } from "./run_events.ts";
 
 const HEADERS = {
   "content-type": "text/event-stream",
@@ -42,7 +42,9 @@ export function sseRoute<M extends AnyStreamRequest, E extends Env>(
     } catch (error) {
       return respondToError(error, c, problemOfHandling(error), options);
     }
+    const { type, answerSchema } = source.definition;
     const events = new RunEvents(app.stream(request), {
+      check: answerSchema && ((item) => validate(type, answerSchema, item)),
       describe: (error) => describeError(error, c, problemOfHandling(error), options),
       report: (error) => reportError(error, c, options),
     });
@@ -52,7 +54,7 @@ export function sseRoute<M extends AnyStreamRequest, E extends Env>(
 
 /** Answers a client that comes back to a run. Runs end with their connection, and are not repeated unasked. */
 function respondToReturn(c: Context, lastEventId: string, options: SseRouteOptions): Response {
-  if (lastEventId === GONE_ID) return c.body(null, 204);
+  if (lastEventId === GONE_ID || lastEventId.endsWith(`:${END}`)) return c.body(null, 204);
   const data = encodeProblem({
     status: 410,
     detail: "The run has ended with its connection",

@@ -169,16 +169,16 @@ function checkBindings(bindings: readonly Binding[]): void {
   const seen = new Map<string, Set<unknown>>();
   for (const { definition, handler } of bindings) {
     const { type, kind } = definition;
+    const known = definitions.get(type);
+    if (known !== undefined && known.kind !== kind) {
+      throw new TypeError(`Cannot handle "${type}" as ${known.kind} and as ${kind}`);
+    }
     const handlers = seen.get(type) ?? new Set();
     const isEvent = kind === "event" || kind === "notification";
     if (handlers.has(handler) || (!isEvent && handlers.size > 0)) {
       throw new DuplicateHandlerError(type);
     }
     seen.set(type, handlers.add(handler));
-    const known = definitions.get(type);
-    if (known !== undefined && known.kind !== kind) {
-      throw new TypeError(`Cannot handle "${type}" as both a ${known.kind} and a ${kind}`);
-    }
     definitions.set(type, definition);
     if (isNotification(definition)) checkWireName(definition, wireNames);
   }

@@ -52,7 +52,8 @@ export interface Scope extends Container, AsyncDisposable {}
  *
  * - `"none"`: the container is asked directly, no scope is opened.
  * - `"send"`: one scope for a call with its middlewares, handlers, events and nested sends.
- * - `"handler"`: one scope for each run of a handler; a fallback, a further link or another attempt gets a new
- *   one, after that of the run before it has been disposed.
+ * - `"handler"`: one scope for each run of a handler; a fallback or another attempt gets a new one, after that of
+ *   the run before it has been disposed, and a further link of a chain gets its own while that of the link before
+ *   it is open.
  */
 export type ScopeStrategy = "none" | "send" | "handler";

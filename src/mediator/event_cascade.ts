@@ -221,26 +221,29 @@ export class EventCascade {
   }
 
   #succeed(run: Run, done: () => void): void {
-    const { report } = this.#runtime;
-    const { event, frame } = run;
-    if (frame.lateError !== undefined) return this.#fail(run, frame.lateError.error, done);
-    event.pending--;
-    if (report !== undefined && event.pending === 0 && !event.failed) {
-      report({ type: "completed", message: event.message, durationMs: this.#since(event) });
+    const { event, frame: { lateError } } = run;
+    if (lateError === undefined) event.pending--;
+    else this.#failed(run, lateError.error);
+    if (event.pending === 0 && !event.failed) {
+      const { report } = this.#runtime;
+      report?.({ type: "completed", message: event.message, durationMs: this.#since(event) });
     }
     done();
   }
 
   #fail(run: Run, error: unknown, done: () => void): void {
-    const { report } = this.#runtime;
-    const { event, frame } = run;
+    run.frame.drop(dropReason(run.frame));
+    this.#failed(run, error);
+    done();
+  }
+
+  #failed(run: Run, error: unknown): void {
+    const { event } = run;
     const { message } = event;
     event.pending--;
     event.failed = true;
-    if (!frame.hasSucceeded) frame.drop(dropReason(frame));
     run.failure = { event: message, error };
-    report?.({ type: "failed", message, error, durationMs: this.#since(event) });
-    done();
+    this.#runtime.report?.({ type: "failed", message, error, durationMs: this.#since(event) });
   }
 
   #cut(runs: readonly Run[]): void {

@@ -107,11 +107,19 @@ export class StreamCall implements ItemStream<unknown> {
 
   #advance(): Promise<Result> {
     if (this.#isOver) return this.#settled(this.#afterwards());
-    if (this.#source !== undefined) return this.#source.next().then(this.#onResult, this.#onError);
+    if (this.#source !== undefined) return this.#pull(this.#source);
     return this.#open().then(
-      (source) => source.next().then(this.#onResult, this.#onError),
+      (source) => this.#pull(source),
       (error) => this.#settled(this.#isOver ? Promise.resolve(DONE) : this.#fail(error)),
     );
+  }
+
+  #pull(source: AsyncIterator<unknown>): Promise<Result> {
+    try {
+      return source.next().then(this.#onResult, this.#onError);
+    } catch (error) {
+      return this.#onError(error); // an iterator that is no generator may throw at once
+    }
   }
 
   /** Makes the call; rejects if that fails or the reader has left meanwhile. */
@@ -190,11 +198,11 @@ export class StreamCall implements ItemStream<unknown> {
     for (const interrupt of this.#interrupts) interrupt(reason);
   }
 
+  // deno-lint-ignore require-await -- it rejects with what it throws
   async #afterwards(): Promise<Result> {
     const aborted = this.#aborted;
     this.#aborted = undefined;
     if (aborted === undefined) return DONE;
-    await this.#closing;
     throw aborted.reason;
   }
 

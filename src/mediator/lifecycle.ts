@@ -31,11 +31,6 @@ export class Lifecycle {
     return this.#isStarted ? undefined : this.start();
   }
 
-  /** Keeps the application open until {@linkcode Lifecycle.leave}, for what surrounds a call that has come in. */
-  hold(): void {
-    this.#inFlight++;
-  }
-
   leave(): void {
     this.#inFlight--;
     if (this.#inFlight === 0) this.#idle?.resolve();

@@ -168,9 +168,9 @@ export class Mediator implements App<never>, CascadeRuntime {
     signal: AbortSignal | undefined,
     cause: Frame | undefined,
   ): Promise<unknown> {
+    this.#lifecycle.enter(cause !== undefined);
     const scope = this.#scopeFor(cause);
     const watch = this.report && new Watch(this.report, this.now, message);
-    this.#lifecycle.hold();
     let result: unknown;
     try {
       result = await this.#run(invoke, new Frame(this, message, scope, signal, cause), watch);

@@ -148,16 +148,22 @@ class ProviderContainer implements ServiceContainer {
     const provider = this.#providers.get(token);
     const name = describeToken(token);
     if (provider === undefined) throw new ProviderNotFoundError(name);
+    if (parent?.isFinished === true) return this.get(token, scope, undefined);
     const { lifetime } = provider;
     if (lifetime === "scoped" && scope === undefined) {
       throw new TypeError(`Cannot resolve "${name}" outside of a scope as it is scoped`);
     }
     // A singleton outlives every scope, so what it needs must not come from one.
     const within = lifetime === "singleton" ? undefined : scope;
-    const make = (making: Making) =>
-      provider.create({
-        resolve: (needed) => this.get(needed, within, making) as Promise<never>,
-      });
+    const make = async (making: Making) => {
+      try {
+        return await provider.create({
+          resolve: (needed) => this.get(needed, within, making) as Promise<never>,
+        });
+      } finally {
+        making.isFinished = true;
+      }
+    };
     const instances = lifetime === "transient"
       ? undefined
       : lifetime === "singleton"
@@ -175,6 +181,8 @@ class ProviderContainer implements ServiceContainer {
 /** A service that is being made, and those that it waits for. */
 class Making {
   readonly token: Token<unknown>;
+  /** Whether it waits for nothing any more. */
+  isFinished = false;
   readonly #parent: Making | undefined;
   readonly #waitsFor = new Set<Making>();
 

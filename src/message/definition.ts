@@ -34,6 +34,11 @@ export interface Definition<M extends AnyMessage> {
   /** What validates their data; `undefined` for messages without data. */
   readonly schema: StandardSchema<unknown, M["data"]> | undefined;
   /**
+   * What validates their results or items where these leave the process;
+   * `undefined` when a type alone describes them.
+   */
+  readonly answerSchema: AnySchema | undefined;
+  /**
    * Resolves to a message of data that came from outside.
    *
    * @throws {MessageValidationError} If the data does not fit the schema.
@@ -43,32 +48,26 @@ export interface Definition<M extends AnyMessage> {
 
 /** Defines a command: an intent that one handler answers with `R`. */
 export interface CommandDefinition<N extends string, D, R> extends Definition<Command<N, D, R>> {
-  /** What validates the result; `undefined` when a type alone describes it. */
-  readonly resultSchema: StandardSchema<unknown, R> | undefined;
   /** Gives the definition another type of result. */
   returns<R2>(): CommandDefinition<N, D, R2>;
-  /** Gives the definition a result that a schema describes. */
+  /** Gives the definition a result that a schema describes, and validates where it leaves the process; it must accept what it gives. */
   returns<S extends AnySchema>(result: S): CommandDefinition<N, D, OutputOf<S>>;
 }
 
 /** Defines a query: a question that one handler answers with `R`. */
 export interface QueryDefinition<N extends string, D, R> extends Definition<Query<N, D, R>> {
-  /** What validates the result; `undefined` when a type alone describes it. */
-  readonly resultSchema: StandardSchema<unknown, R> | undefined;
   /** Gives the definition another type of result. */
   returns<R2>(): QueryDefinition<N, D, R2>;
-  /** Gives the definition a result that a schema describes. */
+  /** Gives the definition a result that a schema describes, and validates where it leaves the process; it must accept what it gives. */
   returns<S extends AnySchema>(result: S): QueryDefinition<N, D, OutputOf<S>>;
 }
 
 /** Defines a streaming request: one handler answers it with items of type `I`. */
 export interface StreamRequestDefinition<N extends string, D, I>
   extends Definition<StreamRequest<N, D, I>> {
-  /** What validates an item; `undefined` when a type alone describes it. */
-  readonly itemSchema: StandardSchema<unknown, I> | undefined;
   /** Gives the definition another type of item. */
   yields<I2>(): StreamRequestDefinition<N, D, I2>;
-  /** Gives the definition items that a schema describes. */
+  /** Gives the definition items that a schema describes, and validates where they leave the process; it must accept what it gives. */
   yields<S extends AnySchema>(item: S): StreamRequestDefinition<N, D, OutputOf<S>>;
 }
 
@@ -239,11 +238,11 @@ function requestDefinition(
   kind: "command" | "query",
   type: string,
   data: AnySchema | undefined,
-  resultSchema: AnySchema | undefined,
+  answerSchema: AnySchema | undefined,
 ): unknown {
   const traits = { kind, type };
   return define(traits, data, (value, metadata) => new MessageValue(traits, value, metadata), {
-    resultSchema,
+    answerSchema,
     returns: (result?: AnySchema) => requestDefinition(kind, type, data, result),
   });
 }
@@ -251,11 +250,11 @@ function requestDefinition(
 function streamDefinition(
   type: string,
   data: AnySchema | undefined,
-  itemSchema: AnySchema | undefined,
+  answerSchema: AnySchema | undefined,
 ): unknown {
   const traits = { kind: "stream", type } as const;
   return define(traits, data, (value, metadata) => new MessageValue(traits, value, metadata), {
-    itemSchema,
+    answerSchema,
     yields: (item?: AnySchema) => streamDefinition(type, data, item),
   });
 }
@@ -279,6 +278,7 @@ function define(
     kind: traits.kind,
     type: traits.type,
     schema,
+    answerSchema: undefined,
     async parse(data: unknown, metadata?: MetadataInit): Promise<unknown> {
       return create(schema && await validate(traits.type, schema, data), metadata);
     },

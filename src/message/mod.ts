@@ -56,4 +56,4 @@ export {
   type StandardSchema,
   type,
 } from "./schema.ts";
-export { MessageValidationError, type ValidationIssue } from "./validation.ts";
+export { MessageValidationError, validate, type ValidationIssue } from "./validation.ts";

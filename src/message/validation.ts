@@ -36,7 +36,11 @@ export class MessageValidationError extends SluiceError {
   }
 }
 
-/** Resolves to what `schema` makes of `data`. */
+/**
+ * Resolves to what `schema` makes of `data`.
+ *
+ * @throws {MessageValidationError} If the data does not fit.
+ */
 export async function validate<Output>(
   messageType: string,
   schema: StandardSchema<unknown, Output>,

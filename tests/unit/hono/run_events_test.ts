@@ -7,6 +7,7 @@ const Watch = streamRequest("watch").yields<number>();
 /** The events of a run whose handler is `handle`. */
 function eventsOf(handle: () => AsyncIterable<number>): RunEvents {
   return new RunEvents(bootstrap(handlers().on(Watch, handle)).stream(Watch()), {
+    check: undefined,
     describe: () => "{}",
     report: (error) => assert.fail(String(error)),
   });

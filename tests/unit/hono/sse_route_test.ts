@@ -61,12 +61,12 @@ Deno.test("sse() answers with start, the items and done", async () => {
   assert.deepEqual([first, second, done], [1, 2, {}]);
 });
 
-Deno.test("sse() gives every event the id of its run with a number", async () => {
+Deno.test("sse() gives every event the id of its run with a number, and the last one with the end", async () => {
   const api = new Hono().get("/", counting.sse(Count));
   const events = await eventsOf(await api.request("/?to=2"));
   const { run } = JSON.parse(events[0]?.data ?? "");
   const ids = events.map(({ lastEventId }) => lastEventId);
-  assert.deepEqual(ids, [`${run}:0`, `${run}:1`, `${run}:2`, `${run}:3`]);
+  assert.deepEqual(ids, [`${run}:0`, `${run}:1`, `${run}:2`, `${run}:end`]);
 });
 
 Deno.test("sse() gives every run another id", async () => {
@@ -146,7 +146,7 @@ Deno.test("sse() ends with a failure that tells nothing of the server, and tells
   assert.deepEqual(events.map(({ event }) => event), ["start", "item", "failure"]);
   assert.equal(checkedProblem(events[2]?.data ?? "", 500).code, "internal");
   assert.doesNotMatch(JSON.stringify(events), /db-7/);
-  assert.match(events[2]?.lastEventId ?? "", /:2$/);
+  assert.match(events[2]?.lastEventId ?? "", /:end$/);
   assert.deepEqual(told, [error]);
 });
 

@@ -67,7 +67,7 @@ const refusals:
             ) as never,
         {
           name: "TypeError",
-          message: 'Cannot handle "thing.done" as both a event and a notification',
+          message: 'Cannot handle "thing.done" as event and as notification',
         },
       ],
       [

@@ -67,23 +67,23 @@ Deno.test("returns() keeps the schema of the result and leaves the first definit
   const result = z.object({ link: z.string() });
   const Read = query("read", data);
   const Described = Read.returns(result);
-  assert.equal(Described.resultSchema, result);
+  assert.equal(Described.answerSchema, result);
   assert.equal(Described.schema, data);
   assert.equal(Described.type, "read");
-  assert.equal(Read.resultSchema, undefined);
+  assert.equal(Read.answerSchema, undefined);
 });
 
 Deno.test("returns() with a type alone sets no schema", () => {
-  assert.equal(command("do").returns<number>().resultSchema, undefined);
+  assert.equal(command("do").returns<number>().answerSchema, undefined);
 });
 
 Deno.test("yields() keeps the schema of the items and leaves the first definition as it was", () => {
   const item = z.object({ path: z.string() });
   const Hash = streamRequest("hash", data);
   const Described = Hash.yields(item);
-  assert.equal(Described.itemSchema, item);
+  assert.equal(Described.answerSchema, item);
   assert.equal(Described.schema, data);
-  assert.equal(Hash.itemSchema, undefined);
+  assert.equal(Hash.answerSchema, undefined);
 });
 
 Deno.test("returns() keeps the validation of the data", async () => {
@@ -95,5 +95,5 @@ Deno.test("two definitions made by returns() of one do not share their result sc
   const Read = query("read");
   const text = Read.returns(z.string());
   const number = Read.returns(z.number());
-  assert.notEqual(text.resultSchema, number.resultSchema);
+  assert.notEqual(text.answerSchema, number.answerSchema);
 });
