@@ -46,6 +46,7 @@ export {
   type PublishResult,
 } from "./src/broker/mod.ts";
 export {
+  type AdditionsOf,
   type AlreadyHandled,
   type AnswerOf,
   type AnyDefinition,

@@ -117,7 +117,7 @@ export interface App<in M extends AnyMessage>
  * assert.equal(typeof report, "function");
  * ```
  */
-export type AppOf<R> = R extends HandlerModule<infer M> ? App<M> : never;
+export type AppOf<R> = R extends HandlerModule<infer M, never> ? App<M> : never;
 
 /** Nothing handles a message. */
 export class HandlerNotFoundError extends SluiceError {

@@ -64,6 +64,9 @@ export class ChainExhaustedError extends SluiceError {
  * run nor built. The events of every link that succeeded count, in the order in
  * which they were emitted.
  *
+ * Written outside of `on`, it has to be told its types:
+ * `chain<MessageOf<typeof Definition>, Context>(…)`.
+ *
  * @param links The links in their order; the last may be `{ otherwise }`, which answers when no link does.
  * @throws {TypeError} If there is no link.
  *

@@ -24,7 +24,8 @@ export interface CallOptions {
 /**
  * What a handler receives beside the data of its message. It belongs to one run
  * of one handler; middlewares may add to it. Its members may be taken out
- * (`({ userId }, { emit }) => …`).
+ * (`({ userId }, { emit }) => …`), but it cannot be spread, as they are made when
+ * they are taken.
  */
 export interface Context {
   /** The message being handled. */

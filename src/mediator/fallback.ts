@@ -43,7 +43,12 @@ export interface FallbackHandler<M extends AnyMessage, C> extends CompositeHandl
 /**
  * Makes a handler that lets `secondary` answer when `primary` fails. What the
  * primary emitted is dropped then; an error of the secondary reaches the caller.
- * A caller that aborts gets no fallback.
+ * A caller that aborts gets no fallback. So that a primary which hangs counts as
+ * failed, also for the circuit breaker, give it a time limit of its own:
+ * `fallback(withTimeout(primary, 1_000), secondary)`.
+ *
+ * Written outside of `on`, it has to be told its types:
+ * `fallback<MessageOf<typeof Definition>, Context>(primary, secondary)`.
  *
  * @example A cached answer while the source is away
  * ```ts

@@ -1,7 +1,7 @@
 import type { AnyMessage, Message } from "../message/mod.ts";
 import type { CompositeHandler } from "./composite.ts";
 
-/** What a handler of messages `M` may return. */
+/** What a handler of messages `M` may return; nothing for events and for requests without a result. */
 export type AnswerOf<M> = M extends Message<"stream", string, unknown, infer I> ? AsyncIterable<I>
   : M extends Message<"command" | "query", string, unknown, infer R> ? R | Promise<R>
   : void | Promise<void>;

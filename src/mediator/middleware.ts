@@ -6,7 +6,7 @@ import type { MiddlewareContext } from "./context.ts";
  * narrower signal, and what it adds to the context of the handlers inside.
  */
 export type NextOverrides<A extends object> = A & {
-  /** Takes the place of the message for everything further in; must have the same type. */
+  /** Takes the place of the message for everything further in; must have the same type. See {@linkcode withData}. */
   readonly message?: AnyMessage;
   /** Takes the place of the signal for everything further in. */
   readonly signal?: AbortSignal;
@@ -32,18 +32,22 @@ export type NextStream<A extends object> = (...args: NextArguments<A>) => AsyncI
  * item has been delivered.
  *
  * @typeParam A What it adds to the context.
+ * @typeParam Needs What earlier middlewares must have added.
  */
-export type MiddlewareFunction<A extends object> = (
-  context: MiddlewareContext,
+export type MiddlewareFunction<A extends object, Needs = object> = (
+  context: MiddlewareContext & Needs,
   next: Next<A>,
 ) => Promise<unknown>;
 
 /** A middleware that treats the items of streams itself. */
-export interface StreamAwareMiddleware<A extends object> {
+export interface StreamAwareMiddleware<A extends object, Needs = object> {
   /** Wraps commands, queries and event handlers. */
-  readonly handle: MiddlewareFunction<A>;
+  readonly handle: MiddlewareFunction<A, Needs>;
   /** Wraps streaming requests. */
-  stream(context: MiddlewareContext, next: NextStream<A>): AsyncIterable<unknown>;
+  readonly stream: (
+    context: MiddlewareContext & Needs,
+    next: NextStream<A>,
+  ) => AsyncIterable<unknown>;
 }
 
 /**
@@ -51,6 +55,7 @@ export interface StreamAwareMiddleware<A extends object> {
  * used is the outermost.
  *
  * @typeParam A What it adds to the context of the handlers inside.
+ * @typeParam Needs What earlier middlewares must have added.
  *
  * @example A middleware that adds to the context
  * ```ts
@@ -65,9 +70,6 @@ export interface StreamAwareMiddleware<A extends object> {
  * assert.equal(await app.send(WhoAmI(undefined, { headers: { "x-user": "Ada" } })), "Ada");
  * ```
  */
-export type Middleware<A extends object = object> =
-  | MiddlewareFunction<A>
-  | StreamAwareMiddleware<A>;
-
-/** Any middleware, as seen where its types no longer matter. */
-export type AnyMiddleware = Middleware<never>;
+export type Middleware<A extends object = object, Needs = object> =
+  | MiddlewareFunction<A, Needs>
+  | StreamAwareMiddleware<A, Needs>;

@@ -64,6 +64,7 @@ export type {
 } from "./middleware.ts";
 export type { DropReason, Observer, ObserverEvent } from "./observer.ts";
 export {
+  type AdditionsOf,
   type AlreadyHandled,
   type AnyDefinition,
   type HandlerModule,

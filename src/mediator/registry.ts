@@ -11,7 +11,7 @@ export type RegistryStep =
     readonly definition: AnyDefinition;
     readonly handlers: readonly AnyHandler[];
   }
-  | { readonly step: "add"; readonly module: HandlerModule<never> };
+  | { readonly step: "add"; readonly module: HandlerModule<never, never> };
 
 /** What every definition can be asked, whatever its messages. */
 export type AnyDefinition = Pick<Definition<AnyMessage>, "kind" | "type">;
@@ -31,13 +31,19 @@ export interface AlreadyHandled<N extends string> {
  * Handlers that an application can be made of, or that another registry can add.
  *
  * @typeParam M The messages that they handle.
+ * @typeParam Needs What they need in their context beside what they use themselves.
  */
-export interface HandlerModule<in M extends AnyMessage> {
+export interface HandlerModule<in M extends AnyMessage, in Needs = Context> {
   /** Carries the type of the messages; never present at run time. */
   readonly handles?: ((message: M) => void) | undefined;
+  /** Carries the type of the context; never present at run time. */
+  readonly needs?: ((context: Needs) => void) | undefined;
   /** What the registry was told, in order. */
   readonly steps: readonly RegistryStep[];
 }
+
+/** What middlewares have added to a context. */
+export type AdditionsOf<C> = Omit<C, keyof Context>;
 
 /**
  * Binds messages to their handlers. Every method gives a new registry and leaves
@@ -45,17 +51,24 @@ export interface HandlerModule<in M extends AnyMessage> {
  *
  * @typeParam M The messages that have handlers.
  * @typeParam C The context that handlers bound from here on receive.
+ * @typeParam Needs What must be in the context where the registry is added or bootstrapped.
  */
-export interface Registry<M extends AnyMessage, C> extends HandlerModule<M> {
+export interface Registry<M extends AnyMessage, C, Needs = Context>
+  extends HandlerModule<M, Needs> {
   /**
-   * Wraps the handlers that are bound or added after it in a middleware. The
-   * first one used is the outermost. One that already surrounds a handler, in
-   * this registry or in one that adds it, is not applied to it again.
+   * Wraps the handlers that are bound or added after it in a middleware, which
+   * sees what those before it have added. The first one used is the outermost.
+   * One that already surrounds a handler, in this registry or in one that adds
+   * it, is not applied to it again.
+   *
+   * @throws {TypeError} If it is no middleware.
    */
-  use<A extends object>(middleware: Middleware<A>): Registry<M, C & A>;
+  use<A extends object>(middleware: Middleware<A, AdditionsOf<C>>): Registry<M, C & A, Needs>;
   /**
    * Binds a message to its handlers: one for a request, any number for an
    * event, where further calls add to those before.
+   *
+   * @throws {TypeError} If there is no handler.
    */
   on<T extends AnyMessage>(
     definition:
@@ -64,43 +77,53 @@ export interface Registry<M extends AnyMessage, C> extends HandlerModule<M> {
         : T["type"] extends M["type"] ? AlreadyHandled<T["type"]>
         : unknown),
     ...handlers: Handlers<T, C>
-  ): Registry<M | T, C>;
+  ): Registry<M | T, C, Needs>;
   /** Takes over the handlers of another registry, within the middlewares used here so far. */
-  add<M2 extends AnyMessage>(module: HandlerModule<M2>): Registry<M | M2, C>;
+  add<M2 extends AnyMessage>(module: HandlerModule<M2, C>): Registry<M | M2, C, Needs>;
 }
 
+/** Creates an empty registry. */
+export function handlers(): Registry<never, Context>;
 /**
- * Creates an empty registry.
+ * Creates an empty registry whose handlers need more in their context.
+ *
+ * @typeParam Needs What its handlers need in their context, which the registry
+ * that adds it has to give them.
  *
  * @example Modules compose
  * ```ts
- * import { bootstrap, command, handlers, query } from "@sluice/cqrs";
+ * import { bootstrap, command, handlers, type Middleware, query } from "@sluice/cqrs";
  * import assert from "node:assert/strict";
  *
  * let count = 0;
- * const Increment = command("increment");
+ * const Increment = command("increment").returns<string>();
  * const Count = query("count").returns<number>();
- * const writing = handlers().on(Increment, () => void count++);
+ * const signedIn: Middleware<{ user: string }> = (_context, next) => next({ user: "Ada" });
+ *
+ * const writing = handlers<{ user: string }>() // can only be added where there is a user
+ *   .on(Increment, (_data, { user }) => `${user} made it ${++count}`);
  * const reading = handlers().on(Count, () => count);
  *
- * const app = bootstrap(handlers().add(writing).add(reading));
- * await app.send(Increment());
+ * const app = bootstrap(handlers().add(reading).use(signedIn).add(writing));
+ * assert.equal(await app.send(Increment()), "Ada made it 1");
  * assert.equal(await app.send(Count()), 1);
  * ```
  */
+export function handlers<Needs extends object>(): Registry<never, Context & Needs, Context & Needs>;
 export function handlers(): Registry<never, Context> {
   return new StepRegistry([]);
 }
 
-class StepRegistry<M extends AnyMessage, C> implements Registry<M, C> {
+class StepRegistry<M extends AnyMessage, C, Needs> implements Registry<M, C, Needs> {
   declare readonly handles?: ((message: M) => void) | undefined;
+  declare readonly needs?: ((context: Needs) => void) | undefined;
   readonly steps: readonly RegistryStep[];
 
   constructor(steps: readonly RegistryStep[]) {
     this.steps = steps;
   }
 
-  use<A extends object>(middleware: Middleware<A>): Registry<M, C & A> {
+  use<A extends object>(middleware: Middleware<A, AdditionsOf<C>>): Registry<M, C & A, Needs> {
     if (typeof middleware !== "function" && typeof middleware?.handle !== "function") {
       throw new TypeError(`Cannot use ${typeof middleware} as a middleware`);
     }
@@ -110,7 +133,7 @@ class StepRegistry<M extends AnyMessage, C> implements Registry<M, C> {
   on<T extends AnyMessage>(
     definition: Definition<T>,
     ...handlers: readonly Handler<T, C>[]
-  ): Registry<M | T, C> {
+  ): Registry<M | T, C, Needs> {
     if (handlers.length === 0) {
       throw new TypeError(`Cannot bind "${definition.type}" to no handler`);
     }
@@ -120,7 +143,7 @@ class StepRegistry<M extends AnyMessage, C> implements Registry<M, C> {
     ]);
   }
 
-  add<M2 extends AnyMessage>(module: HandlerModule<M2>): Registry<M | M2, C> {
+  add<M2 extends AnyMessage>(module: HandlerModule<M2, C>): Registry<M | M2, C, Needs> {
     return new StepRegistry([...this.steps, { step: "add", module }]);
   }
 }
@@ -134,7 +157,7 @@ export interface Binding {
 
 /** Lists the bindings of a registry and of those that it adds, in the order in which they were made. */
 export function bindingsOf(
-  { steps }: HandlerModule<never>,
+  { steps }: HandlerModule<never, never>,
   outer: readonly Middleware[] = [],
 ): readonly Binding[] {
   let middlewares = outer;

@@ -33,7 +33,11 @@ export interface HandlerRetryPolicy extends RetryPolicy {
 /**
  * Makes a handler that runs again when it fails. Only the events of the run
  * that succeeded count. The last error reaches the caller unchanged, so that
- * what surrounds it can tell errors apart.
+ * what surrounds it can tell errors apart. By default every error is worth
+ * another attempt, also one of programming and a time-out; `when` decides otherwise.
+ *
+ * Written outside of `on`, it has to be told its types:
+ * `withRetry<MessageOf<typeof Definition>, Context>(handler)`.
  *
  * @throws {RangeError} If an option is out of range.
  *
@@ -61,7 +65,9 @@ export function withRetry<M extends AnyMessage, C>(
 
 /**
  * Creates a middleware that runs the handlers inside it again when they fail,
- * each by itself. See {@linkcode withRetry} for one handler.
+ * each by itself. By default every error is worth another attempt, also one of
+ * programming and a time-out; `when` decides otherwise. See
+ * {@linkcode withRetry} for one handler.
  *
  * @throws {RangeError} If an option is out of range.
  */

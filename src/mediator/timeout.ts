@@ -34,6 +34,9 @@ export interface TimeoutHandler<M extends AnyMessage, C> extends CompositeHandle
  * A handler that goes on regardless cannot emit any more, and the observer
  * sees it when it ends.
  *
+ * Written outside of `on`, it has to be told its types:
+ * `withTimeout<MessageOf<typeof Definition>, Context>(handler, timeoutMs)`.
+ *
  * @param timeoutMs The limit; `Infinity` sets none.
  * @throws {RangeError} If `timeoutMs` is not positive.
  *

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import {
   bootstrap,
   chain,
@@ -20,6 +21,7 @@ import {
   withRetry,
   withTimeout,
 } from "../../mod.ts";
+import assert from "node:assert/strict";
 import { compiled, type Equals, expectType } from "./equals.ts";
 
 const Join = command("join", type<{ userId: string }>());
@@ -28,7 +30,8 @@ const Count = streamRequest("count", type<number>()).yields<number>();
 const Entered = domainEvent("entered", type<{ userId: string }>());
 
 Deno.test("handlers() starts with no message and the plain context", () => {
-  expectType<Equals<ReturnType<typeof handlers>, Registry<never, Context>>>();
+  const empty = handlers();
+  expectType<Equals<typeof empty, Registry<never, Context>>>();
 });
 
 Deno.test("on() infers the data and the context of a function", () => {
@@ -148,9 +151,9 @@ Deno.test("on() takes exactly one handler for a request and at least one for an 
   // @ts-expect-error A command has one handler.
   handlers().on(Join, () => {}, () => {});
   // @ts-expect-error A command has one handler, not none.
-  handlers().on(Join);
+  assert.throws(() => handlers().on(Join), TypeError);
   // @ts-expect-error An event that is bound has a handler.
-  handlers().on(Entered);
+  assert.throws(() => handlers().on(Entered), TypeError);
 });
 
 Deno.test("on() refuses a request that is handled already, and takes an event again", () => {
@@ -344,4 +347,36 @@ Deno.test("add() takes over the messages of another registry", () => {
   void module;
   // @ts-expect-error The query is handled already, in the added registry.
   registry.on(Read, () => ({ link: "" }));
+});
+
+Deno.test("a module says what its handlers need, and only who gives it can add it", () => {
+  const needy = handlers<{ user: string }>().on(Join, (_data, { user }) => {
+    expectType<Equals<typeof user, string>>();
+  });
+  const signedIn: Middleware<{ user: string }> = (_context, next) => next({ user: "Ada" });
+  bootstrap(handlers().use(signedIn).add(needy));
+  handlers<{ user: string; tenant: string }>().add(needy);
+  // @ts-expect-error Nothing adds a user to the context.
+  handlers().add(needy);
+  // @ts-expect-error Nothing adds a user to the context.
+  bootstrap(needy);
+});
+
+Deno.test("a middleware sees what those before it have added", () => {
+  const signedIn: Middleware<{ user: string }> = (_context, next) => next({ user: "Ada" });
+  const greeted: Middleware<{ greeting: string }, { user: string }> = (context, next) =>
+    next({ greeting: `Hello ${context.user}` });
+  handlers()
+    .use(signedIn)
+    .use((context, next) => {
+      expectType<Equals<typeof context.user, string>>();
+      return next();
+    })
+    .use(greeted)
+    .on(Join, (_data, { greeting, user }) => {
+      expectType<Equals<typeof greeting, string>>();
+      expectType<Equals<typeof user, string>>();
+    });
+  // @ts-expect-error Nothing has added a user before it.
+  handlers().use(greeted);
 });
