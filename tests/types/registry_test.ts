@@ -21,7 +21,6 @@ import {
   withRetry,
   withTimeout,
 } from "../../mod.ts";
-import assert from "node:assert/strict";
 import { compiled, type Equals, expectType } from "./equals.ts";
 
 const Join = command("join", type<{ userId: string }>());

@@ -7,6 +7,7 @@ import {
   type Codec,
   command,
   container,
+  type Context,
   domainEvent,
   fallback,
   handlers,
@@ -48,8 +49,8 @@ for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
       observer,
       codec: gatedCodec(gate.promise),
     };
-    const work = (_data: unknown, { emit }: { emit: (...events: never[]) => void }) => {
-      (emit as (...events: readonly unknown[]) => void)(Done(), Told());
+    const work = (_data: unknown, { emit }: Pick<Context, "emit">) => {
+      emit(Done(), Told());
       return "worked";
     };
     const registry = handlers().on(Done, () => void events++);
@@ -71,3 +72,149 @@ for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
     assert.deepEqual([of("dropped"), of("cancelled")], [[], []]);
   });
 }
+
+/** A store that is slow, and calls `onUse` whenever it is at work. */
+function watchedStore(onUse: () => void): CircuitStateStore {
+  const memory = memoryCircuitStore();
+  return {
+    async load(name) {
+      await settled();
+      onUse();
+      await settled();
+      return await memory.load(name);
+    },
+    async save(name, expectedVersion, state) {
+      await settled();
+      onUse();
+      await settled();
+      return await memory.save(name, expectedVersion, state);
+    },
+  };
+}
+
+Deno.test("an abort while a circuit breaker notes the success of a primary is too late", async () => {
+  const caller = new AbortController();
+  let hasSucceeded = false;
+  let shouldFail = true;
+  let events = 0;
+  const breaker = circuitBreaker({
+    name: "work",
+    failureThreshold: 3,
+    store: watchedStore(() => hasSucceeded && caller.abort(reason)),
+  });
+  const { observer, of } = recorder();
+  const app = bootstrap(
+    handlers()
+      .on(
+        Work,
+        fallback((_data, { emit }) => {
+          if (shouldFail) throw new Error("Away");
+          emit(Done());
+          hasSucceeded = true;
+          return "worked";
+        }, () => "fell back", { circuitBreaker: breaker }),
+      )
+      .on(Done, () => void events++),
+    { observer },
+  );
+  // A failure before, so that the success has to be noted.
+  assert.equal(await app.send(Work()), "fell back");
+  shouldFail = false;
+  assert.equal(await app.send(Work(), { signal: caller.signal }), "worked");
+  assert.equal(caller.signal.aborted, true);
+  assert.equal(events, 1);
+  assert.deepEqual([of("dropped"), of("cancelled")], [[], []]);
+});
+
+for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
+  Deno.test(`an abort while the scope of a handler that succeeded within ${where} ends is too late`, async () => {
+    const caller = new AbortController();
+    let events = 0;
+    const services = container().provide(Unit, () => ({}), {
+      lifetime: "scoped",
+      dispose: async () => {
+        await settled();
+        caller.abort(reason);
+        await settled();
+      },
+    });
+    const work = async (_data: unknown, { emit, resolve }: Pick<Context, "emit" | "resolve">) => {
+      await resolve(Unit);
+      emit(Done());
+      return "worked";
+    };
+    const { observer, of } = recorder();
+    const registry = handlers().on(Done, () => void events++);
+    const app = bootstrap(
+      where === "withRetry()"
+        ? registry.on(Work, withRetry(work))
+        : where === "fallback()"
+        ? registry.on(Work, fallback(work, () => "fell back"))
+        : registry.on(Work, work),
+      { container: services, scope: "handler", observer },
+    );
+    assert.equal(await app.send(Work(), { signal: caller.signal }), "worked");
+    assert.equal(caller.signal.aborted, true);
+    assert.equal(events, 1);
+    assert.deepEqual([of("dropped"), of("cancelled")], [[], []]);
+  });
+}
+
+Deno.test("the events of a handler that succeeds after its time limit are dropped", async () => {
+  const clock = new ManualClock();
+  const gate = Promise.withResolvers<void>();
+  const { observer, of } = recorder();
+  let events = 0;
+  const app = bootstrap(
+    handlers()
+      .on(
+        Work,
+        withTimeout(
+          async (_data, { emit }) => {
+            emit(Done());
+            await gate.promise;
+            return "worked";
+          },
+          100,
+          { clock },
+        ),
+      )
+      .on(Done, () => void events++),
+    { observer },
+  );
+  const sent = assert.rejects(app.send(Work()), TimeoutError);
+  await clock.advance(100);
+  gate.resolve();
+  await sent;
+  await settled();
+  assert.equal(events, 0);
+  assert.deepEqual(of("dropped").map(({ reason }) => reason), ["cancelled"]);
+});
+
+Deno.test("an abort in any turn around the success of a retried handler drops its events if and only if it rejects", async () => {
+  const outcomes = new Set<boolean>();
+  for (let turns = 0; turns < 20; turns++) {
+    const caller = new AbortController();
+    let events = 0;
+    const app = bootstrap(
+      handlers()
+        .on(
+          Work,
+          withRetry(async (_data, { emit }) => {
+            emit(Done());
+            await Promise.resolve();
+            return "worked";
+          }),
+        )
+        .on(Done, () => void events++),
+    );
+    const sent = app.send(Work(), { signal: caller.signal }).then(() => true, () => false);
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    caller.abort(reason);
+    const isDone = await sent;
+    await settled();
+    assert.equal(events, isDone ? 1 : 0, `after ${turns} turns`);
+    outcomes.add(isDone);
+  }
+  assert.equal(outcomes.size, 2);
+});

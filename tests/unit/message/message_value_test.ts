@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { command, domainEvent, notification, type } from "../../../src/message/mod.ts";
+import { command, domainEvent, notification, type, withData } from "../../../src/message/mod.ts";
 
 const Join = command("join", type<{ userId: string }>());
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -77,4 +77,34 @@ Deno.test("the key function of a definition runs only when somebody looks at the
   assert.equal(message.metadata.key, "m1");
   assert.equal(message.metadata.key, "m1");
   assert.equal(calls, 1);
+});
+
+Deno.test("a message whose headers are given as undefined has none", () => {
+  const init = { headers: undefined } as unknown as { headers: Record<string, string> };
+  assert.deepEqual(Join({ userId: "u1" }, init).metadata.headers, {});
+});
+
+Deno.test("withData() gives a message with other data and leaves all else as it was", () => {
+  const message = Join({ userId: "u1" }, { correlationId: "c" });
+  const changed = withData(message, { userId: "u2" });
+  assert.deepEqual(changed.data, { userId: "u2" });
+  assert.deepEqual([changed.kind, changed.type], ["command", "join"]);
+  assert.equal(changed.metadata, message.metadata);
+  assert.deepEqual(message.data, { userId: "u1" });
+});
+
+Deno.test("withData() keeps the topic, the wire type and the version of a notification", () => {
+  const Told = notification("told", type<number>(), {
+    topic: "news",
+    wireType: "com.example.told",
+    schemaVersion: "2",
+  });
+  const { data, topic, wireType, schemaVersion, kind } = withData(Told(1), 2);
+  assert.deepEqual({ data, topic, wireType, schemaVersion, kind }, {
+    data: 2,
+    topic: "news",
+    wireType: "com.example.told",
+    schemaVersion: "2",
+    kind: "notification",
+  });
 });
