@@ -1,6 +1,6 @@
 import type { Frame, Level, Overrides } from "./frame.ts";
 import { type Invoke, type InvokeStream, streamFrame } from "./run_frame.ts";
-import type { Middleware, StreamAwareMiddleware } from "./middleware.ts";
+import type { Middleware, MiddlewareFunction, StreamAwareMiddleware } from "./middleware.ts";
 import { streamThrough } from "./stream_through.ts";
 
 /** A part of the composition: the middlewares from one on inwards, and the handler. */
@@ -8,15 +8,16 @@ type Step = (frame: Frame, level: Level | undefined) => Promise<unknown>;
 
 /** Wraps a compiled handler of requests or events in middlewares, the first outermost. */
 export function composeCall(middlewares: readonly Middleware[], invoke: Invoke): Invoke {
-  if (middlewares.length === 0) return invoke;
-  const innermost: Step = (frame, level) => frame.host(invoke, level);
-  const outermost = middlewares.reduceRight<Step>(wrap, innermost);
+  const innermost = middlewares.at(-1);
+  if (innermost === undefined) return invoke;
+  const outermost = middlewares.slice(0, -1)
+    .reduceRight<Step>(aroundStep, aroundHandler(invoke, innermost));
   return (frame) => outermost(frame, undefined);
 }
 
 // Between middlewares nothing is awaited: every promise that only passes a result on costs as much as a handler.
-function wrap(inner: Step, middleware: Middleware): Step {
-  const run = typeof middleware === "function" ? middleware : middleware.handle.bind(middleware);
+function aroundStep(inner: Step, middleware: Middleware): Step {
+  const run = functionOf(middleware);
   return (frame, outer) => {
     const next = (overrides?: Overrides): Promise<unknown> => {
       const level: Level = { promise: undefined, outer };
@@ -29,6 +30,25 @@ function wrap(inner: Step, middleware: Middleware): Step {
       return Promise.reject(error);
     }
   };
+}
+
+function aroundHandler(invoke: Invoke, middleware: Middleware): Step {
+  const run = functionOf(middleware);
+  return (frame, level) => {
+    const next = (overrides?: Overrides): Promise<unknown> => {
+      const within = overrides === undefined ? frame : frame.fork(overrides);
+      return within.host(invoke, level);
+    };
+    try {
+      return run(frame.context, next);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+}
+
+function functionOf(middleware: Middleware): MiddlewareFunction<object> {
+  return typeof middleware === "function" ? middleware : middleware.handle.bind(middleware);
 }
 
 /** Wraps a compiled handler of a streaming request in middlewares, the first outermost. */

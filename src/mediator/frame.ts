@@ -27,7 +27,7 @@ export interface Overrides {
   readonly signal?: AbortSignal;
 }
 
-/** One `next()` of a middleware: what it gave, and the one around it. */
+/** One `next()` of a middleware that another stands within: what it gave, and the one around it. */
 export interface Level {
   promise: Promise<unknown> | undefined;
   readonly outer: Level | undefined;
@@ -35,7 +35,7 @@ export interface Level {
 
 /** A run of a handler within middlewares. */
 interface Run {
-  /** The `next()` that started the run. */
+  /** The innermost `next()` around the one that started the run. */
   readonly level: Level | undefined;
   promise: Promise<unknown> | undefined;
   /** Whether its outcome is waited for. */
@@ -273,8 +273,7 @@ export class Frame {
       run.outcome = "succeeded";
       if (this.isCutOff) return fail();
       this.succeed();
-      // The first level is this run itself.
-      for (let at = run.level?.outer; at !== undefined; at = at.outer) {
+      for (let at = run.level; at !== undefined; at = at.outer) {
         at.promise?.then(undefined, fail);
       }
     }, () => {

@@ -151,15 +151,18 @@ export class Mediator implements App<never>, CascadeRuntime {
   // The hot path: one `await`, and little that lives across it.
   async #run(invoke: Invoke, frame: Frame, watch?: Watch): Promise<unknown> {
     const starting = this.#lifecycle.enter(frame.cause !== undefined);
+    let result: unknown;
     try {
-      const result = await begin(invoke, frame, starting, watch);
-      return frame.close() ? await this.#followUp(frame, result) : result;
+      const isPlain = starting === undefined && frame.cancellation === undefined;
+      result = await (isPlain ? invoke(frame) : begin(invoke, frame, starting, watch));
+      if (frame.close()) await this.#followUp(frame, result);
     } catch (error) {
+      this.#lifecycle.leave();
       frame.drop(dropReason(frame));
       throw error;
-    } finally {
-      this.#lifecycle.leave();
     }
+    this.#lifecycle.leave();
+    return result;
   }
 
   async #runWatched(
@@ -190,11 +193,10 @@ export class Mediator implements App<never>, CascadeRuntime {
     return result;
   }
 
-  async #followUp(frame: Frame, result: unknown): Promise<unknown> {
+  async #followUp(frame: Frame, result: unknown): Promise<void> {
     await frame.encoded; // also a turn, in which a run that has just succeeded gets known to have
     await this.#follow(frame.takeEmissions(), frame.scope, result);
     if (frame.lateError !== undefined) throw frame.lateError.error;
-    return result;
   }
 
   #open(
@@ -326,7 +328,6 @@ function begin(
   watch: Watch | undefined,
 ): unknown {
   const signal = frame.cancellation;
-  if (starting === undefined && signal === undefined) return invoke(frame);
   const running = starting === undefined ? invoke(frame) : starting.then(() => {
     signal?.throwIfAborted();
     return invoke(frame);

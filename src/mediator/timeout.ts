@@ -73,7 +73,10 @@ export function timeout(
   assertTimeoutMs(timeoutMs);
   return {
     handle: (context, next) =>
-      withDeadline(timeoutMs, (signal) => next({ signal }), deadlineOf(context, options)),
+      withDeadline(timeoutMs, (signal) => next({ signal }), {
+        ...deadlineOf(context, options),
+        onCallerAbort: "forward",
+      }),
     stream: (context, next) => limited((signal) => next({ signal }), timeoutMs, context, options),
   };
 }
@@ -84,7 +87,7 @@ export function invokeTimeout(invoke: Invoke, timeoutMs: number, options: Timeou
     withDeadline(
       timeoutMs,
       (signal) => runFrame(frame, invoke, { signal }),
-      deadlineOf(frame.context, options),
+      { ...deadlineOf(frame.context, options), onCallerAbort: "forward" },
     );
 }
 
@@ -121,6 +124,8 @@ async function* limited(
   }
 }
 
+// A call rejects at once when its caller aborts, unless that comes too late, which only the call knows. So a
+// limit within it passes the abort on and no more.
 function deadlineOf(context: MiddlewareContext, { clock }: TimeoutOptions) {
   const { message, report } = context;
   return {

@@ -17,6 +17,13 @@ export interface Overrun {
 export interface DeadlineOptions {
   /** The caller's signal: when it aborts, the work's signal aborts with the same reason. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * What an abort of the caller does beside aborting the work's signal:
+   * `"reject"` rejects at once, `"forward"` leaves it to the work how and when it settles.
+   *
+   * @default {"reject"}
+   */
+  readonly onCallerAbort?: "reject" | "forward" | undefined;
   /** The clock that measures the limit. @default {systemClock} */
   readonly clock?: Clock | undefined;
   /** Called when work settles after its caller was rejected. It must not throw. */
@@ -74,7 +81,8 @@ export class Deadline {
   readonly #callerSignal: AbortSignal | undefined;
   readonly #onOverrun: ((overrun: Overrun) => void) | undefined;
   readonly #controller = new AbortController();
-  readonly #onCallerAbort = () => this.#abort(this.#callerSignal?.reason);
+  readonly #onCallerAbort: () => void;
+  #isOver = false;
   /** Rejects the part in flight. */
   #reject: ((reason: unknown) => void) | undefined;
   #dueMs = Infinity;
@@ -92,6 +100,12 @@ export class Deadline {
     this.#clock = options.clock ?? systemClock;
     this.#callerSignal = options.signal;
     this.#onOverrun = options.onOverrun;
+    this.#onCallerAbort = options.onCallerAbort === "forward"
+      ? () => {
+        this.close();
+        this.#controller.abort(this.#callerSignal?.reason);
+      }
+      : () => this.#abort(this.#callerSignal?.reason);
     if (options.signal?.aborted) this.#controller.abort(options.signal.reason);
     else options.signal?.addEventListener("abort", this.#onCallerAbort, { once: true });
   }
@@ -144,7 +158,7 @@ export class Deadline {
 
   /** Returns whether the part settled in time. */
   #finish(startedMs: number, outcome: PromiseSettledResult<unknown>): boolean {
-    if (this.signal.aborted) {
+    if (this.#isOver) {
       const elapsedMs = this.#clock.now() - startedMs;
       this.#onOverrun?.({ elapsedMs, reason: this.signal.reason, outcome });
       return false;
@@ -167,6 +181,7 @@ export class Deadline {
 
   #abort(reason: unknown): void {
     this.close();
+    this.#isOver = true;
     this.#controller.abort(reason);
     this.#reject?.(reason);
   }

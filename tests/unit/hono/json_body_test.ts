@@ -198,3 +198,23 @@ Deno.test("routes() answer a body that breaks off with 400", async () => {
   assert.deepEqual([problem.status, problem.code], [400, "body_unreadable"]);
   assert.doesNotMatch(JSON.stringify(problem), /10\.0\.0\.7/);
 });
+
+for (
+  const [what, body, status] of [["larger", '"123456789"', 413], [
+    "not larger",
+    '"12345678"',
+    200,
+  ]] as const
+) {
+  Deno.test(`routes() answer a body ${what} than maxBodyBytes with ${status} although a middleware has read it before`, async () => {
+    const api = new Hono();
+    api.use(async (c, next) => {
+      await c.req.text();
+      await next();
+    });
+    api.post("/", routes(echoApp).send(Echo, undefined, { maxBodyBytes: 10 }));
+    const response = await api.request("/", post(body));
+    assert.equal(response.status, status);
+    await response.body?.cancel();
+  });
+}

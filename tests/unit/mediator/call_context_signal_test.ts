@@ -16,7 +16,8 @@ const reason = new Error("Aborted");
 
 const nestings = {
   send: (context: Context, options: CallOptions) => context.send(Inner(), options),
-  stream: (context: Context, options: CallOptions) => Array.fromAsync(context.stream(Items(), options)),
+  stream: (context: Context, options: CallOptions) =>
+    Array.fromAsync(context.stream(Items(), options)),
 } as const;
 
 /** Runs a handler that makes a nested call with a signal of its own. */

@@ -181,3 +181,13 @@ Deno.test("a logging middleware that is used twice logs once", async () => {
   await Array.fromAsync(app.stream(Items()));
   assert.equal(logger.records.length, 1);
 });
+
+Deno.test("a logger that throws at the record of a success rejects the call, and gets no record of a failure", async () => {
+  const broken = new Error("Disk full");
+  const logger = new MemoryLogger();
+  logger.debug = () => {
+    throw broken;
+  };
+  await assert.rejects(loggingApp(logger).send(Join({ userId: "u1" })), broken);
+  assert.deepEqual(logger.records, []);
+});

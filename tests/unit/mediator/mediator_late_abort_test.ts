@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import {
   bootstrap,
   type BootstrapOptions,
-  type CircuitStateStore,
   circuitBreaker,
+  type CircuitStateStore,
   type Codec,
   command,
   container,
@@ -14,8 +14,8 @@ import {
   memoryBroker,
   memoryCircuitStore,
   notification,
-  TimeoutError,
   token,
+  type,
   withRetry,
   withTimeout,
 } from "../../../mod.ts";
@@ -24,7 +24,7 @@ import { recorder, settled } from "./support.ts";
 
 const Work = command("work").returns<string>();
 const Done = domainEvent("done");
-const Told = notification("told", { topic: "t" });
+const Told = notification("told", { data: type<number>(), topic: "t" });
 const Unit = token<object>("unit of work");
 const reason = new Error("The caller has left");
 
@@ -32,12 +32,12 @@ const reason = new Error("The caller has left");
 function gatedCodec(gate: Promise<void>): Codec {
   return {
     contentType: "application/json",
-    encode: (data) => gate.then(() => new TextEncoder().encode(JSON.stringify(data ?? null))),
+    encode: (data) => gate.then(() => new TextEncoder().encode(JSON.stringify(data))),
     decode: () => undefined,
   };
 }
 
-for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
+for (const where of ["no composite", "withRetry()", "fallback()", "withTimeout()"] as const) {
   Deno.test(`an abort while an asynchronous codec is at work for a handler that succeeded within ${where} is too late`, async () => {
     const caller = new AbortController();
     const gate = Promise.withResolvers<void>();
@@ -50,7 +50,7 @@ for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
       codec: gatedCodec(gate.promise),
     };
     const work = (_data: unknown, { emit }: Pick<Context, "emit">) => {
-      emit(Done(), Told());
+      emit(Done(), Told(1));
       return "worked";
     };
     const registry = handlers().on(Done, () => void events++);
@@ -59,6 +59,8 @@ for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
         ? registry.on(Work, withRetry(work))
         : where === "fallback()"
         ? registry.on(Work, fallback(work, () => "fell back"))
+        : where === "withTimeout()"
+        ? registry.on(Work, withTimeout(work, 1_000, { clock: new ManualClock() }))
         : registry.on(Work, work),
       options,
     );
@@ -107,12 +109,16 @@ Deno.test("an abort while a circuit breaker notes the success of a primary is to
     handlers()
       .on(
         Work,
-        fallback((_data, { emit }) => {
-          if (shouldFail) throw new Error("Away");
-          emit(Done());
-          hasSucceeded = true;
-          return "worked";
-        }, () => "fell back", { circuitBreaker: breaker }),
+        fallback(
+          (_data, { emit }) => {
+            if (shouldFail) throw new Error("Away");
+            emit(Done());
+            hasSucceeded = true;
+            return "worked";
+          },
+          () => "fell back",
+          { circuitBreaker: breaker },
+        ),
       )
       .on(Done, () => void events++),
     { observer },
@@ -126,7 +132,7 @@ Deno.test("an abort while a circuit breaker notes the success of a primary is to
   assert.deepEqual([of("dropped"), of("cancelled")], [[], []]);
 });
 
-for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
+for (const where of ["no composite", "withRetry()", "fallback()", "withTimeout()"] as const) {
   Deno.test(`an abort while the scope of a handler that succeeded within ${where} ends is too late`, async () => {
     const caller = new AbortController();
     let events = 0;
@@ -150,6 +156,8 @@ for (const where of ["no composite", "withRetry()", "fallback()"] as const) {
         ? registry.on(Work, withRetry(work))
         : where === "fallback()"
         ? registry.on(Work, fallback(work, () => "fell back"))
+        : where === "withTimeout()"
+        ? registry.on(Work, withTimeout(work, 1_000, { clock: new ManualClock() }))
         : registry.on(Work, work),
       { container: services, scope: "handler", observer },
     );
@@ -182,13 +190,33 @@ Deno.test("the events of a handler that succeeds after its time limit are droppe
       .on(Done, () => void events++),
     { observer },
   );
-  const sent = assert.rejects(app.send(Work()), TimeoutError);
+  const sent = assert.rejects(app.send(Work()), { name: "TimeoutError" });
   await clock.advance(100);
   gate.resolve();
   await sent;
   await settled();
   assert.equal(events, 0);
   assert.deepEqual(of("dropped").map(({ reason }) => reason), ["cancelled"]);
+});
+
+Deno.test("an abort is not too late because a handler has succeeded after its time limit", async () => {
+  const caller = new AbortController();
+  const clock = new ManualClock();
+  const gate = Promise.withResolvers<string>();
+  const app = bootstrap(
+    handlers()
+      .use((_context, next) => next().catch(() => new Promise(() => {})))
+      .on(Work, withTimeout(() => gate.promise, 100, { clock })),
+  );
+  let outcome: unknown;
+  app.send(Work(), { signal: caller.signal }).catch((error) => outcome = error);
+  await settled();
+  await clock.advance(100);
+  gate.resolve("late");
+  await settled();
+  caller.abort(reason);
+  await settled();
+  assert.equal(outcome, reason);
 });
 
 Deno.test("an abort in any turn around the success of a retried handler drops its events if and only if it rejects", async () => {
