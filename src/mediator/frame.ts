@@ -146,9 +146,14 @@ export class Frame {
     return this.#emissions !== undefined || this.#kept !== undefined;
   }
 
-  /** Resolves when a codec that works asynchronously has encoded what was emitted; `undefined` when none did. */
+  /**
+   * Resolves when what was emitted can be taken; `undefined` when that is now.
+   * A codec may be at work on it, and a run within middlewares that has just
+   * succeeded is known to have a turn later.
+   */
   get encoded(): Promise<unknown> | undefined {
-    const pending = this.#pendingEnvelopes();
+    const pending: Promise<unknown>[] = [];
+    this.#collectPending(pending);
     return pending.length === 0 ? undefined : Promise.all(pending);
   }
 
@@ -313,12 +318,12 @@ export class Frame {
     });
   }
 
-  #pendingEnvelopes(): Promise<Envelope>[] {
-    const pending: Promise<Envelope>[] = [];
+  #collectPending(pending: Promise<unknown>[]): void {
+    if (this.#run !== undefined) pending.push(Promise.resolve());
     for (const { envelope } of this.#emissions ?? []) {
       if (envelope instanceof Promise) pending.push(envelope);
     }
-    return pending.concat(...this.#kept?.map((frame) => frame.#pendingEnvelopes()) ?? []);
+    for (const frame of this.#kept ?? []) frame.#collectPending(pending);
   }
 }
 

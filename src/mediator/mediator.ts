@@ -194,8 +194,11 @@ export class Mediator implements App<never>, CascadeRuntime {
   }
 
   async #followUp(frame: Frame, result: unknown): Promise<void> {
-    await frame.encoded; // also a turn, in which a run that has just succeeded gets known to have
-    await this.#follow(frame.takeEmissions(), frame.scope, result);
+    const { encoded } = frame;
+    if (encoded !== undefined) await encoded;
+    const cascade = new EventCascade(this, frame.scope);
+    await cascade.follow(frame.takeEmissions());
+    this.#raise(cascade, result);
     if (frame.lateError !== undefined) throw frame.lateError.error;
   }
 
