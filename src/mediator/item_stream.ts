@@ -110,7 +110,7 @@ export class StreamCall implements ItemStream<unknown> {
     if (this.#source !== undefined) return this.#pull(this.#source);
     return this.#open().then(
       (source) => this.#pull(source),
-      (error) => this.#settled(this.#isOver ? Promise.resolve(DONE) : this.#fail(error)),
+      (error) => this.#settled(this.#isOver ? this.#afterwards() : this.#fail(error)),
     );
   }
 
@@ -155,12 +155,12 @@ export class StreamCall implements ItemStream<unknown> {
   async #onLastWords(result: IteratorResult<unknown>): Promise<Result> {
     const frame = this.#frame;
     if (this.#isBusy) this.#host.overran("fulfilled");
-    if (this.#isOver || frame === undefined) return DONE;
+    if (this.#isOver || frame === undefined) return this.#afterwards();
     if (frame.hasEmissions) {
       try {
         await (this.#following = this.#follow(frame, result.value));
       } catch (error) {
-        if (this.#isOver) return DONE; // whoever left is told
+        if (this.#isOver) return this.#afterwards(); // whoever left is told
         this.#isOver = true;
         this.#following = undefined;
         // The handler waits at its yield: it ends there, and what it emits on its way out still counts.
@@ -168,7 +168,7 @@ export class StreamCall implements ItemStream<unknown> {
         return this.#fail(error);
       }
     }
-    if (this.#isOver) return DONE;
+    if (this.#isOver) return this.#afterwards();
     if (result.done !== true) return result;
     if (frame.lateError !== undefined) return this.#fail(frame.lateError.error);
     await this.#end({ outcome: "completed" });
@@ -178,7 +178,7 @@ export class StreamCall implements ItemStream<unknown> {
   readonly #onError = (error: unknown): Promise<Result> => {
     if (this.#isBusy) this.#host.overran("rejected");
     this.#frame?.drop(this.#isOver ? "cancelled" : "handler_failed");
-    return this.#settled(this.#isOver ? Promise.resolve(DONE) : this.#fail(error));
+    return this.#settled(this.#isOver ? this.#afterwards() : this.#fail(error));
   };
 
   async #fail(error: unknown): Promise<never> {
@@ -193,8 +193,8 @@ export class StreamCall implements ItemStream<unknown> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#closing = this.#leave(reason).catch(() => {}); // the observer has seen it
-    // A stream that was cut must not look complete: if nobody waits, the next read is told.
-    if (this.#pending === 0) this.#aborted = { reason };
+    // A stream that was cut must not look complete: if no read can be interrupted, the next to end is told.
+    if (this.#interrupts.size === 0) this.#aborted = { reason };
     for (const interrupt of this.#interrupts) interrupt(reason);
   }
 

@@ -19,6 +19,11 @@ export class Lifecycle {
     this.#isStarted = onStartup.length === 0;
   }
 
+  /** Whether new calls are refused. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /**
    * Lets a call in, which must {@linkcode Lifecycle.leave} at its end. Calls
    * from within a call always come in, so that what is in flight can finish.

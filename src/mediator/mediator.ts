@@ -215,6 +215,7 @@ export class Mediator implements App<never>, CascadeRuntime {
         if (invoke === undefined) throw notHandled(message);
         await this.#enter(cause !== undefined);
         this.#streams.add(stream);
+        if (this.#lifecycle.isClosing) stream.abort(new AppClosedError());
         watch = this.report && new Watch(this.report, this.now, message);
         return new Frame(this, message, scope, signal, cause);
       },
@@ -240,10 +241,11 @@ export class Mediator implements App<never>, CascadeRuntime {
 
   /** Lets a stream in once the application has started. */
   async #enter(isNested: boolean): Promise<void> {
+    const starting = this.#lifecycle.enter(isNested);
     try {
-      await this.#lifecycle.enter(isNested);
+      await starting;
     } catch (error) {
-      if (!(error instanceof AppClosedError)) this.#lifecycle.leave();
+      this.#lifecycle.leave();
       throw error;
     }
   }
@@ -349,16 +351,17 @@ function untilAborted(
   watch: Watch | undefined,
 ): Promise<unknown> {
   if (!isThenable(running)) return Promise.resolve(running);
+  // Once: a query builder runs its query each time that it is asked for its outcome.
+  const outcome = Promise.resolve(running);
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       if (frame.hasSucceeded) return;
       reject(signal.reason);
-      running.then(() => watch?.overran("fulfilled"), () => watch?.overran("rejected"));
+      outcome.then(() => watch?.overran("fulfilled"), () => watch?.overran("rejected"));
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    Promise.resolve(running).then(resolve, reject)
-      .finally(() => signal.removeEventListener("abort", onAbort));
+    outcome.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
 }
 

@@ -13,7 +13,8 @@ export type DropReason =
  * Something that the application did or failed to do with a message.
  *
  * Every request and stream gives one `dispatched`, and at its end one
- * `completed`, `failed` or `cancelled`. Every event gives one `dispatched`, then
+ * `completed`, `failed` or `cancelled`, and a stream that was left one `failed`
+ * more if it fails on its way out. Every event gives one `dispatched`, then
  * one `failed` for each handler that failed, or one `completed`.
  */
 export type ObserverEvent =

@@ -234,28 +234,6 @@ Deno.test("disposing waits for calls in flight, with their nested sends and even
   assert.deepEqual(log, ["nested", "event nested", "shutdown"]);
 });
 
-Deno.test("disposing ends open streams, waits for their finally, and tells their readers", async () => {
-  const log: string[] = [];
-  const app = bootstrap(
-    handlers().on(Items, async function* (_data, { signal }) {
-      try {
-        yield 1;
-        yield 2;
-      } finally {
-        await settled();
-        log.push(`finally, ${signal.reason.code}`);
-      }
-    }),
-    { onShutdown: [() => void log.push("shutdown")] },
-  );
-  const [read, abandoned] = [app.stream(Items()), app.stream(Items())];
-  await read.next();
-  await abandoned.next();
-  await app[Symbol.asyncDispose]();
-  assert.deepEqual(log, ["finally, app_closed", "finally, app_closed", "shutdown"]);
-  await assert.rejects(read.next(), { code: "app_closed" });
-});
-
 Deno.test("start() after disposing is refused, and runs nothing", async () => {
   let starts = 0;
   const app = bootstrap(handlers(), { onStartup: [() => void starts++] });

@@ -361,3 +361,18 @@ Deno.test("a caller that aborts gets no further attempt", async () => {
   await settled();
   assert.equal(runs, 1);
 });
+
+Deno.test("a query that runs each time it is asked for its outcome is asked once, with and without a signal", async () => {
+  for (const options of [{}, { signal: new AbortController().signal }]) {
+    let runs = 0;
+    const lazy = {
+      then(resolve: (value: string) => void) {
+        runs++;
+        queueMicrotask(() => resolve("done"));
+      },
+    };
+    const app = bootstrap(handlers().on(Work, () => lazy as unknown as Promise<string>));
+    assert.equal(await app.send(Work(), options), "done");
+    assert.equal(runs, 1);
+  }
+});
