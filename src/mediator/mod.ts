@@ -28,6 +28,7 @@ export {
 export type { CompositeHandler } from "./composite.ts";
 export {
   type Container,
+  describeToken,
   type Scope,
   type ScopeStrategy,
   type ServiceToken,
@@ -80,12 +81,5 @@ export {
   type RetryHandler,
   withRetry,
 } from "./retry.ts";
-export {
-  container,
-  type Lifetime,
-  ProviderNotFoundError,
-  type ProviderOptions,
-  type Resolver,
-  type ServiceContainer,
-} from "./service_container.ts";
+export { runAll } from "./run_all.ts";
 export { timeout, type TimeoutHandler, type TimeoutOptions, withTimeout } from "./timeout.ts";

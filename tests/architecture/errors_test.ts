@@ -12,10 +12,10 @@ import {
   MessageEncodeError,
   MessageValidationError,
   NoPublisherError,
-  ProviderNotFoundError,
   PublishError,
   SluiceError,
 } from "@sluice/cqrs";
+import { ProviderNotFoundError } from "@sluice/cqrs/container";
 import { SseParseError } from "@sluice/cqrs/stream";
 import assert from "node:assert/strict";
 import { readSettings, readText, root } from "./repository.ts";

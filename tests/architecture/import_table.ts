@@ -52,6 +52,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: [],
     packages: [],
   },
+  container: {
+    lives: "a small container for services and handler classes",
+    folders: ["mediator"],
+    types: [],
+    packages: [],
+  },
   hono: {
     lives: "routes that answer with JSON, problem details and SSE",
     folders: ["message", "stream", "mediator"],

@@ -9,6 +9,7 @@ import { readSettings, runDeno } from "./repository.ts";
  */
 const maxKiB: Readonly<Record<string, number>> = {
   ".": 15,
+  "./container": 4,
   "./hono": 20,
   "./stream": 8,
   "./testing": 20,

@@ -4,7 +4,6 @@ import {
   type BootstrapOptions,
   chain,
   command,
-  container,
   domainEvent,
   fallback,
   type HandlerModule,
@@ -16,6 +15,7 @@ import {
   withRetry,
   withTimeout,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 
 const Do = command("thing.do");
 const Ask = query("thing.ask").returns<number>();

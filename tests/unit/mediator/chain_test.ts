@@ -4,7 +4,6 @@ import {
   chain,
   ChainExhaustedError,
   command,
-  container,
   type Context,
   domainEvent,
   handlers,
@@ -12,6 +11,7 @@ import {
   type MessageOf,
   type,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { recorder, settled } from "./support.ts";
 
 const Pay = command("pay", type<string>()).returns<string>();

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   bootstrap,
   command,
-  container,
   type Context,
   domainEvent,
   type HandlerObject,
@@ -13,6 +12,7 @@ import {
   token,
   type,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 
 const Double = query("double", type<number>()).returns<number>();
 const Count = streamRequest("count", type<number>()).yields<number>();

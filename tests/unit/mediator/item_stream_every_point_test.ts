@@ -3,7 +3,6 @@ import {
   bootstrap,
   circuitBreaker,
   command,
-  container,
   type Context,
   domainEvent,
   fallback,
@@ -21,6 +20,7 @@ import {
   withRetry,
   withTimeout,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
 import { countingSignal } from "../resilience/counting_signal.ts";
 import { recorder } from "./support.ts";

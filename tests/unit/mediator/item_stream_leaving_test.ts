@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   bootstrap,
-  container,
   domainEvent,
   handlers,
   type ItemStream,
@@ -11,6 +10,7 @@ import {
   token,
   type,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { countingSignal } from "../resilience/counting_signal.ts";
 import { bodyOf, recorder, settled } from "./support.ts";
 

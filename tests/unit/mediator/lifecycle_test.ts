@@ -3,7 +3,6 @@ import {
   AppClosedError,
   bootstrap,
   command,
-  container,
   type Context,
   domainEvent,
   handlers,
@@ -11,6 +10,7 @@ import {
   streamRequest,
   token,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { settled } from "./support.ts";
 
 const Do = command("do").returns<string>();

@@ -3,7 +3,6 @@ import {
   bootstrap,
   chain,
   command,
-  container,
   type Context,
   domainEvent,
   fallback,
@@ -19,6 +18,7 @@ import {
   type,
   withTimeout,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
 import { countingSignal } from "../resilience/counting_signal.ts";
 import { recorder } from "./support.ts";

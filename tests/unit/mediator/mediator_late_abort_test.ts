@@ -6,7 +6,6 @@ import {
   type CircuitStateStore,
   type Codec,
   command,
-  container,
   type Context,
   domainEvent,
   fallback,
@@ -19,6 +18,7 @@ import {
   withRetry,
   withTimeout,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
 import { recorder, settled } from "./support.ts";
 

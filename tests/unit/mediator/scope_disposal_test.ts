@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   bootstrap,
   command,
-  container,
   type Context,
   domainEvent,
   EventHandlingError,
@@ -13,6 +12,7 @@ import {
   token,
   withRetry,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { recorder } from "./support.ts";
 
 const Do = command("do").returns<string>();

@@ -3,7 +3,6 @@ import {
   bootstrap,
   chain,
   command,
-  container,
   domainEvent,
   fallback,
   handlers,
@@ -13,6 +12,7 @@ import {
   type,
   withRetry,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { unitOf, workshop } from "./workshop.ts";
 
 const Do = command("do").returns<unknown>();

@@ -3,7 +3,6 @@ import {
   bootstrap,
   type BootstrapOptions,
   command,
-  container,
   type Context,
   domainEvent,
   handlers,
@@ -11,6 +10,7 @@ import {
   streamRequest,
   type,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { Unit, unitOf, workshop } from "./workshop.ts";
 
 const Do = command("do").returns<unknown>();

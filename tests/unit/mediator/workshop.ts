@@ -1,4 +1,5 @@
-import { container, type Context, type ServiceContainer, token } from "../../../mod.ts";
+import { type Context, token } from "../../../mod.ts";
+import { container, type ServiceContainer } from "../../../src/container/mod.ts";
 import { settled } from "./support.ts";
 
 /** A service that lives as long as its scope. */

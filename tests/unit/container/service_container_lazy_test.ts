@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { container } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 
 class Factory {
   readonly make: () => Promise<Widget>;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { container, ProviderNotFoundError, token } from "../../../mod.ts";
-import { settled } from "./support.ts";
+import { token } from "../../../mod.ts";
+import { container, ProviderNotFoundError } from "../../../src/container/mod.ts";
+import { settled } from "../mediator/support.ts";
 
 const Config = token<{ url: string }>("config");
 class Pool {

@@ -1,6 +1,5 @@
 import { SluiceError } from "../errors.ts";
-import { runAll } from "./run_all.ts";
-import { type Container, describeToken, type Scope, type Token } from "./container.ts";
+import { type Container, describeToken, runAll, type Scope, type Token } from "../mediator/mod.ts";
 
 /**
  * How long a service lives: as long as the container, as long as a scope, or
@@ -78,7 +77,8 @@ type Providers = Map<Token<unknown>, Provider>;
  *
  * @example A service that lives as long as one call
  * ```ts
- * import { bootstrap, container, handlers, query, token } from "@sluice/cqrs";
+ * import { bootstrap, handlers, query, token } from "@sluice/cqrs";
+ * import { container } from "@sluice/cqrs/container";
  * import assert from "node:assert/strict";
  *
  * const ended: string[] = [];
