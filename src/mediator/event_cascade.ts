@@ -69,6 +69,8 @@ export interface CascadeRuntime extends Runtime {
   readonly concurrency: number;
   /** How many levels of events may follow from one call. */
   readonly maxDepth: number;
+  /** What becomes of failures. */
+  readonly onError: "throw" | "isolate";
   readonly publisher: Publisher | undefined;
   /** The compiled handlers of an event. */
   handlersOf(type: string): readonly Invoke[];
@@ -101,10 +103,11 @@ interface Outgoing {
 
 /**
  * Everything that follows from one call: events level by level, and at the end
- * the notifications in one go. It never rejects; it collects failures.
+ * the notifications in one go. Failures are collected, and thrown at the end if
+ * that is wanted.
  */
 export class EventCascade {
-  readonly failures: EventFailure[] = [];
+  readonly #failures: EventFailure[] = [];
   readonly #runtime: CascadeRuntime;
   readonly #scope: LazyScope;
   readonly #outgoing: Outgoing[] = [];
@@ -114,21 +117,21 @@ export class EventCascade {
     this.#scope = scope;
   }
 
-  /** Dispatches what a handler emitted. */
-  follow(emissions: readonly Emission[]): Promise<void> {
+  /** Dispatches what a handler emitted on its way to `result`. */
+  follow(emissions: readonly Emission[], result: unknown): Promise<void> {
     const runs: Run[] = [];
     for (const emission of emissions) this.#take(emission, runs);
-    return this.#levels(runs);
+    return this.#levels(runs, result);
   }
 
   /** Runs the local handlers of an event, whatever its kind. */
   dispatch(message: AnyEvent): Promise<void> {
     const runs: Run[] = [];
     this.#plan(message, undefined, runs);
-    return this.#levels(runs);
+    return this.#levels(runs, undefined);
   }
 
-  async #levels(first: readonly Run[]): Promise<void> {
+  async #levels(first: readonly Run[], result: unknown): Promise<void> {
     const { maxDepth } = this.#runtime;
     let runs = first;
     for (let depth = 1; runs.length > 0; depth++) {
@@ -140,13 +143,16 @@ export class EventCascade {
       await this.#level(runs);
       const next: Run[] = [];
       for (const { frame, failure } of runs) {
-        if (failure !== undefined) this.failures.push(failure);
+        if (failure !== undefined) this.#failures.push(failure);
         if (!frame.hasEmissions) continue;
         for (const emission of frame.takeEmissions()) this.#take(emission, next);
       }
       runs = next;
     }
     if (this.#outgoing.length > 0) await this.#publish(this.#outgoing);
+    if (this.#failures.length > 0 && this.#runtime.onError === "throw") {
+      throw new EventHandlingError(this.#failures, result);
+    }
   }
 
   #take({ message, cause, envelope }: Emission, runs: Run[]): void {
@@ -249,7 +255,7 @@ export class EventCascade {
   #cut(runs: readonly Run[]): void {
     const dropped = new Map(runs.map(({ event, frame }) => [event.message, frame]));
     for (const [event, frame] of dropped) {
-      this.failures.push({ event, error: new EventCycleError(pathTo(frame)) });
+      this.#failures.push({ event, error: new EventCycleError(pathTo(frame)) });
     }
     const messages = [...dropped.keys()];
     this.#runtime.report?.({ type: "dropped", messages, reason: "event_cycle" });
@@ -264,7 +270,7 @@ export class EventCascade {
       const cause = answer(index);
       if (cause === undefined) return report?.({ type: "published", envelope });
       const error = new PublishError(envelope, { cause });
-      this.failures.push({ event: message, error });
+      this.#failures.push({ event: message, error });
       report?.({ type: "publish_failed", envelope, error });
     });
   }

@@ -17,7 +17,7 @@ import {
 import { type App, AppClosedError, HandlerNotFoundError } from "./app.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
 import type { CallOptions } from "./context.ts";
-import { type CascadeRuntime, EventCascade, EventHandlingError } from "./event_cascade.ts";
+import { type CascadeRuntime, EventCascade } from "./event_cascade.ts";
 import { type Emission, Frame } from "./frame.ts";
 import { dropReason, type Invoke, type InvokeStream } from "./run_frame.ts";
 import { type ItemStream, StreamCall } from "./item_stream.ts";
@@ -68,6 +68,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   readonly publisher: Publisher | undefined;
   readonly concurrency: number;
   readonly maxDepth: number;
+  readonly onError: "throw" | "isolate";
   readonly report: ((event: ObserverEvent) => void) | undefined;
   readonly now: () => number;
   readonly #options: MediatorOptions;
@@ -83,6 +84,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     this.publisher = options.publisher;
     this.concurrency = options.concurrency;
     this.maxDepth = options.maxDepth;
+    this.onError = options.onError;
     this.report = observer && ((event) => observe(observer, event));
     this.now = () => options.clock.now();
     this.#options = options;
@@ -125,7 +127,7 @@ export class Mediator implements App<never>, CascadeRuntime {
       ? await this.envelope(event, undefined)
       : undefined;
     const emission = { message: event, cause: undefined, envelope };
-    await this.#cascade(event, (cascade) => cascade.follow([emission]));
+    await this.#cascade(event, (cascade) => cascade.follow([emission], undefined));
   }
 
   start(): Promise<void> {
@@ -193,12 +195,17 @@ export class Mediator implements App<never>, CascadeRuntime {
     return result;
   }
 
-  async #followUp(frame: Frame, result: unknown): Promise<void> {
-    const { encoded } = frame;
-    if (encoded !== undefined) await encoded;
-    const cascade = new EventCascade(this, frame.scope);
-    await cascade.follow(frame.takeEmissions());
-    this.#raise(cascade, result);
+  /** Sees to what follows from a success. Not async itself, as each turn costs as much as a handler. */
+  #followUp(frame: Frame, result: unknown): Promise<void> {
+    const { encoded, lateError } = frame;
+    return encoded === undefined && lateError === undefined
+      ? this.#follow(frame.takeEmissions(), frame.scope, result)
+      : this.#followUpLate(frame, result, encoded);
+  }
+
+  async #followUpLate(frame: Frame, result: unknown, encoded: unknown): Promise<void> {
+    await encoded;
+    await this.#follow(frame.takeEmissions(), frame.scope, result);
     if (frame.lateError !== undefined) throw frame.lateError.error;
   }
 
@@ -250,15 +257,8 @@ export class Mediator implements App<never>, CascadeRuntime {
     }
   }
 
-  /** Dispatches what a handler has emitted on its way to success. */
-  async #follow(
-    emissions: readonly Emission[],
-    scope: LazyScope,
-    result: unknown,
-  ): Promise<void> {
-    const cascade = new EventCascade(this, scope);
-    await cascade.follow(emissions);
-    this.#raise(cascade, result);
+  #follow(emissions: readonly Emission[], scope: LazyScope, result: unknown): Promise<void> {
+    return new EventCascade(this, scope).follow(emissions, result);
   }
 
   async #cascade(
@@ -267,11 +267,9 @@ export class Mediator implements App<never>, CascadeRuntime {
   ): Promise<void> {
     const starting = this.#lifecycle.enter(false);
     const scope = this.#scopeFor(undefined);
-    const cascade = new EventCascade(this, scope);
     try {
       await starting;
-      await run(cascade);
-      this.#raise(cascade, undefined);
+      await run(new EventCascade(this, scope));
     } catch (error) {
       await this.#leave(message, scope, undefined).catch(() => {}); // the observer has seen it
       throw error;
@@ -288,12 +286,6 @@ export class Mediator implements App<never>, CascadeRuntime {
       throw error;
     } finally {
       this.#lifecycle.leave();
-    }
-  }
-
-  #raise({ failures }: EventCascade, result: unknown): void {
-    if (failures.length > 0 && this.#options.onError === "throw") {
-      throw new EventHandlingError(failures, result);
     }
   }
 
