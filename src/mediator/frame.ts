@@ -214,10 +214,9 @@ export class Frame {
 
   /** Runs a handler within middlewares: in this frame, or in a new one when this has had its run. */
   host(invoke: Invoke, level: Level | undefined): Promise<unknown> {
-    if (this.#run !== undefined) {
-      this.#root.#hasSucceeded = false;
-      return this.fork().host(invoke, level);
-    }
+    if (this.#run !== undefined) return this.fork().host(invoke, level);
+    // A middleware may run the handler again after a success: an abort comes in time once more.
+    if (this.#parent !== undefined) this.#root.#hasSucceeded = false;
     // A caller who can abort has to know whether that comes too late.
     const isFollowed = this.#signal !== undefined;
     const run: Run = { level, promise: undefined, isFollowed, outcome: "pending" };

@@ -93,7 +93,6 @@ class Passage<Overrides> {
         yield result.value;
       }
     } catch (error) {
-      this.#isOpen = false; // before the middleware learns of it, and may run the stream again
       settle.reject(error);
     } finally {
       this.#isOpen = false;

@@ -81,6 +81,8 @@ Deno.test("send() does not run the handler when its signal aborts during start-u
   caller.abort(reason);
   starting.resolve();
   assert.equal(await outcome, reason);
+  await app.start();
+  await settled();
   assert.equal(runs, 0);
 });
 

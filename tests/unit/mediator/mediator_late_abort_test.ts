@@ -9,10 +9,12 @@ import {
   type Context,
   domainEvent,
   fallback,
+  type Handler,
   handlers,
   memoryBroker,
   memoryCircuitStore,
   notification,
+  timeout,
   token,
   type,
   withRetry,
@@ -37,7 +39,19 @@ function gatedCodec(gate: Promise<void>): Codec {
   };
 }
 
-for (const where of ["no composite", "withRetry()", "fallback()", "withTimeout()"] as const) {
+type Worker = (data: unknown, context: Context) => string | Promise<string>;
+
+/** What a handler may stand in, without which its success is that of the call. */
+const surrounded: Readonly<
+  Record<string, (work: Worker) => Handler<ReturnType<typeof Work>, Context>>
+> = {
+  "no composite": (work) => work,
+  "withRetry()": (work) => withRetry(work),
+  "fallback()": (work) => fallback(work, () => "fell back"),
+  "withTimeout()": (work) => withTimeout(work, 1_000, { clock: new ManualClock() }),
+};
+
+for (const [where, surround] of Object.entries(surrounded)) {
   Deno.test(`an abort while an asynchronous codec is at work for a handler that succeeded within ${where} is too late`, async () => {
     const caller = new AbortController();
     const gate = Promise.withResolvers<void>();
@@ -55,13 +69,7 @@ for (const where of ["no composite", "withRetry()", "fallback()", "withTimeout()
     };
     const registry = handlers().on(Done, () => void events++);
     const app = bootstrap(
-      where === "withRetry()"
-        ? registry.on(Work, withRetry(work))
-        : where === "fallback()"
-        ? registry.on(Work, fallback(work, () => "fell back"))
-        : where === "withTimeout()"
-        ? registry.on(Work, withTimeout(work, 1_000, { clock: new ManualClock() }))
-        : registry.on(Work, work),
+      registry.on(Work, surround(work)),
       options,
     );
     const sent = app.send(Work(), { signal: caller.signal });
@@ -132,7 +140,7 @@ Deno.test("an abort while a circuit breaker notes the success of a primary is to
   assert.deepEqual([of("dropped"), of("cancelled")], [[], []]);
 });
 
-for (const where of ["no composite", "withRetry()", "fallback()", "withTimeout()"] as const) {
+for (const [where, surround] of Object.entries(surrounded)) {
   Deno.test(`an abort while the scope of a handler that succeeded within ${where} ends is too late`, async () => {
     const caller = new AbortController();
     let events = 0;
@@ -152,13 +160,7 @@ for (const where of ["no composite", "withRetry()", "fallback()", "withTimeout()
     const { observer, of } = recorder();
     const registry = handlers().on(Done, () => void events++);
     const app = bootstrap(
-      where === "withRetry()"
-        ? registry.on(Work, withRetry(work))
-        : where === "fallback()"
-        ? registry.on(Work, fallback(work, () => "fell back"))
-        : where === "withTimeout()"
-        ? registry.on(Work, withTimeout(work, 1_000, { clock: new ManualClock() }))
-        : registry.on(Work, work),
+      registry.on(Work, surround(work)),
       { container: services, scope: "handler", observer },
     );
     assert.equal(await app.send(Work(), { signal: caller.signal }), "worked");
@@ -246,3 +248,53 @@ Deno.test("an abort in any turn around the success of a retried handler drops it
   }
   assert.equal(outcomes.size, 2);
 });
+
+Deno.test("an abort while middlewares within timeout() are at work after the handler has succeeded is too late", async () => {
+  const caller = new AbortController();
+  const { observer, of } = recorder();
+  let events = 0;
+  const app = bootstrap(
+    handlers()
+      .on(Done, () => void events++)
+      .use(timeout(1_000, { clock: new ManualClock() }))
+      .use(async (_context, next) => {
+        const result = await next();
+        caller.abort(reason);
+        await settled();
+        return result;
+      })
+      .on(Work, (_data, { emit }) => {
+        emit(Done());
+        return "worked";
+      }),
+    { observer },
+  );
+  assert.equal(await app.send(Work(), { signal: caller.signal }), "worked");
+  assert.equal(events, 1);
+  assert.deepEqual([of("dropped"), of("cancelled")], [[], []]);
+});
+
+for (const additions of [undefined, { tx: 1 }]) {
+  const how = additions === undefined ? "next()" : "next() with additions";
+  Deno.test(`an abort is not too late because a run of the handler before has succeeded, whose ${how} was called again`, async () => {
+    const caller = new AbortController();
+    let runs = 0;
+    let events = 0;
+    const app = bootstrap(
+      handlers()
+        .on(Done, () => void events++)
+        .use(async (_context, next) => {
+          await next(additions);
+          return await next(additions);
+        })
+        .on(Work, (_data, { emit }) => {
+          emit(Done());
+          if (++runs === 1) return "first";
+          caller.abort(reason);
+          return new Promise<string>(() => {});
+        }),
+    );
+    await assert.rejects(app.send(Work(), { signal: caller.signal }), reason);
+    assert.equal(events, 0);
+  });
+}
