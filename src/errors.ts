@@ -9,18 +9,24 @@ export type SluiceErrorCode =
   | "app_closed"
   | "chain_exhausted"
   | "circuit_open"
+  | "connection_lost"
   | "duplicate_handler"
   | "event_cycle"
   | "event_handling"
   | "handler_not_found"
   | "handler_settled"
+  | "http_problem"
   | "message_decode"
   | "message_encode"
   | "message_validation"
   | "no_publisher"
   | "provider_not_found"
   | "publish"
-  | "sse_parse";
+  | "replay_log_full"
+  | "sse_parse"
+  | "stream_failure"
+  | "stream_gone"
+  | "unexpected_response";
 
 /**
  * The base class of the conditions that a caller may want to catch. Misuse of

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { encodeProblem, INTERNAL_PROBLEM, type Problem } from "./problem.ts";
+import { encodeProblem, INTERNAL_PROBLEM, type Problem, RefusedRequestError } from "./problem.ts";
 import type { RouteOptions } from "./route_options.ts";
 
 /** The response to an error of which a client may know `problem`. */
@@ -15,8 +15,15 @@ export function respondToError(
     answer instanceof Response ? c.newResponse(answer.body, answer) : c.body(
       encodeProblem(answer),
       answer.status as ContentfulStatusCode,
-      { "content-type": "application/problem+json" },
+      { ...headersOf(error, answer.status), "content-type": "application/problem+json" },
     ));
+}
+
+/** What an answer of this status has to say beside its body. */
+function headersOf(error: unknown, status: number): Readonly<Record<string, string>> {
+  return error instanceof RefusedRequestError && error.problem.status === status
+    ? error.headers
+    : {};
 }
 
 /** The same answer as a JSON text, for when the status and the headers have left already. */

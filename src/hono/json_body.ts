@@ -1,6 +1,6 @@
 import type { HonoRequest } from "hono";
 import { fromReadableStream } from "../stream/mod.ts";
-import { UnreadableRequestError } from "./problem.ts";
+import { RefusedRequestError } from "./problem.ts";
 
 /** `application/json` and what is built on it, with any parameters. */
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json[\t ]*(?:;|$)/i;
@@ -14,7 +14,7 @@ const MAX_DEPTH = 256;
 /**
  * Reads the body of a request as JSON; `undefined` if there is none.
  *
- * @throws {UnreadableRequestError} If it is too large, breaks off or is not JSON.
+ * @throws {RefusedRequestError} If it is too large, breaks off or is not JSON.
  */
 export async function readJson(req: HonoRequest, maxBodyBytes: number): Promise<unknown> {
   const type = req.header("content-type");
@@ -95,37 +95,37 @@ function isObject(value: unknown): value is object {
 }
 
 /** The body is not JSON, or not of a shape that is accepted. */
-export function invalidJson(detail: string, options?: ErrorOptions): UnreadableRequestError {
-  return new UnreadableRequestError({ status: 400, detail, code: "invalid_json" }, options);
+export function invalidJson(detail: string, options?: ErrorOptions): RefusedRequestError {
+  return new RefusedRequestError({ status: 400, detail, code: "invalid_json" }, options);
 }
 
 /** The data has a key that no data has for a good reason. */
-export function forbiddenKey(): UnreadableRequestError {
-  return new UnreadableRequestError({
+export function forbiddenKey(): RefusedRequestError {
+  return new RefusedRequestError({
     status: 400,
     detail: 'The key "__proto__" is not accepted',
     code: "forbidden_key",
   });
 }
 
-function bodyUnreadable(options: ErrorOptions): UnreadableRequestError {
-  return new UnreadableRequestError({
+function bodyUnreadable(options: ErrorOptions): RefusedRequestError {
+  return new RefusedRequestError({
     status: 400,
     detail: "The body of the request broke off",
     code: "body_unreadable",
   }, options);
 }
 
-function bodyTooLarge(maxBytes: number): UnreadableRequestError {
-  return new UnreadableRequestError({
+function bodyTooLarge(maxBytes: number): RefusedRequestError {
+  return new RefusedRequestError({
     status: 413,
     detail: `The body of the request is larger than ${maxBytes} bytes`,
     code: "body_too_large",
   });
 }
 
-function unsupportedMediaType(): UnreadableRequestError {
-  return new UnreadableRequestError({
+function unsupportedMediaType(): RefusedRequestError {
+  return new RefusedRequestError({
     status: 415,
     detail: "The body of the request must be application/json",
     code: "unsupported_media_type",

@@ -1,5 +1,6 @@
 import { EventHandlingError } from "../mediator/mod.ts";
 import { MessageValidationError, type ValidationIssue } from "../message/mod.ts";
+import { ReplayLogFullError } from "../stream/mod.ts";
 
 /**
  * What went wrong with a request, in the form of RFC 9457 (`application/problem+json`). All of it
@@ -16,8 +17,8 @@ export interface Problem {
   readonly detail?: string | undefined;
   /**
    * The condition, for programs. The routes themselves give `invalid_json`, `forbidden_key`,
-   * `body_too_large`, `body_unreadable`, `unsupported_media_type`, `message_validation`,
-   * `event_handling`, `stream_gone` and `internal`.
+   * `body_too_large`, `body_unreadable`, `unsupported_media_type`, `method_not_allowed`,
+   * `message_validation`, `event_handling`, `replay_log_full`, `stream_gone` and `internal`.
    */
   readonly code?: string | undefined;
   /** What is wrong with the data, and where; at most the first 100 issues. */
@@ -36,22 +37,33 @@ export const INTERNAL_PROBLEM: Problem = {
   code: "internal",
 };
 
-/** A request that cannot be read. */
-export class UnreadableRequestError extends Error {
+/** A request that is refused before its message is handled. */
+export class RefusedRequestError extends Error {
   /** {@inheritDoc SluiceError.name} */
-  override readonly name = "UnreadableRequestError";
+  override readonly name = "RefusedRequestError";
   /** What the client may know about it. */
   readonly problem: Problem;
+  /** What belongs to the status of the problem. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(problem: Problem & { readonly detail: string }, options?: ErrorOptions) {
+  constructor(
+    problem: Problem & { readonly detail: string },
+    { headers = {}, ...options }: RefusalOptions = {},
+  ) {
     super(problem.detail, options);
     this.problem = problem;
+    this.headers = headers;
   }
+}
+
+/** What a {@linkcode RefusedRequestError} has besides its problem. */
+export interface RefusalOptions extends ErrorOptions {
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What a client may know of an error that came up before its request was handled. */
 export function problemOfRequest(error: unknown): Problem {
-  if (error instanceof UnreadableRequestError) return error.problem;
+  if (error instanceof RefusedRequestError) return error.problem;
   if (error instanceof MessageValidationError) {
     return {
       status: 400,
@@ -68,6 +80,9 @@ export function problemOfRequest(error: unknown): Problem {
  * is then about data that the server made, and no fault of the client.
  */
 export function problemOfHandling(error: unknown): Problem {
+  if (error instanceof ReplayLogFullError) {
+    return { status: 503, detail: "Too many streams are open", code: "replay_log_full" };
+  }
   if (error instanceof EventHandlingError) {
     return {
       status: 500,

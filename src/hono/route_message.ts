@@ -3,9 +3,10 @@ import type { AnyMessage, Definition } from "../message/mod.ts";
 import { respondToError } from "./error_answer.ts";
 import { invalidJson } from "./json_body.ts";
 import { problemOfRequest } from "./problem.ts";
+import { checkMethod } from "./route_method.ts";
 import { dataOfRequest, type RouteInput, routeInput } from "./route_input.ts";
 import { metadataOfRequest } from "./route_metadata.ts";
-import { DEFAULT_MAX_BODY_BYTES, type RouteOptions } from "./route_options.ts";
+import { DEFAULT_MAX_BODY_BYTES, isSafe, type RouteOptions } from "./route_options.ts";
 
 /** A handler of Hono. */
 export type RouteHandler<E extends Env> = (c: Context<E>) => Promise<Response>;
@@ -32,10 +33,12 @@ export async function readMessage<M extends AnyMessage, E extends Env>(
   c: Context<E>,
   source: MessageSource<M, E>,
 ): Promise<M | Response> {
+  const { definition, options } = source;
   try {
-    return await source.definition.parse(await readData(c, source), metadataOfRequest(c.req));
+    checkMethod(c.req.method, isSafe(definition, options));
+    return await definition.parse(await readData(c, source), metadataOfRequest(c.req));
   } catch (error) {
-    return respondToError(error, c, problemOfRequest(error), source.options);
+    return respondToError(error, c, problemOfRequest(error), options);
   }
 }
 

@@ -1,10 +1,21 @@
 import type { Context } from "hono";
 import type { Clock } from "../clock.ts";
-import { sseStream } from "../stream/mod.ts";
+import type { MessageKind } from "../message/mod.ts";
+import { type ReplayLog, sseStream } from "../stream/mod.ts";
 import type { Problem } from "./problem.ts";
 
 /** How a route reads requests and answers errors. */
 export interface RouteOptions {
+  /**
+   * Whether the message changes nothing that matters, so that `GET`, `HEAD` and `QUERY` may run it.
+   * Otherwise they are answered with 405 (`method_not_allowed`) and `Allow: POST`, on any route that
+   * they reach. Those methods are used without anybody's intent: by browsers that prefetch, crawlers
+   * that follow links, pages of others that name the URL in an `<img>`, and an `EventSource` that
+   * connects again.
+   *
+   * @default {true} for queries, `false` for commands and streaming requests
+   */
+  readonly safe?: boolean;
   /**
    * The most bytes that the body of a request may have; `Infinity` sets no limit. It is kept while
    * the body is read, whatever length the request declares.
@@ -35,6 +46,23 @@ export interface RouteOptions {
 /** How a route streams, beside the options that every route has. */
 export interface SseRouteOptions extends RouteOptions {
   /**
+   * Keeps the events of runs, so that a client which lost its connection goes on where it broke off:
+   * {@linkcode memoryReplayLog}, say. Then leaving does not cancel a run at once: it goes on for the
+   * grace period of the log, and `DELETE` of the run's URL cancels it.
+   *
+   * @default none: a client that leaves cancels its run, and one that comes back is told `stream_gone`
+   */
+  readonly replay?: ReplayLog | undefined;
+  /**
+   * Tells who a client is, so that a run can be resumed and cancelled only by who started it. It is
+   * asked each time; for all others there is no such run. `undefined` is nobody in particular.
+   *
+   * @default nobody in particular: whoever knows a run's random id may resume it
+   */
+  readonly principal?:
+    | ((c: Context) => string | undefined | Promise<string | undefined>)
+    | undefined;
+  /**
    * How long the connection may be silent before a comment keeps it alive, in milliseconds. 0 and
    * `Infinity` send none.
    *
@@ -61,6 +89,11 @@ export function checkRouteOptions(options: SseRouteOptions): void {
   }
   // The stream knows its own limits, and this one is never read.
   sseStream(nothing(), options);
+}
+
+/** Whether a message may be run by a method that promises to change nothing. */
+export function isSafe({ kind }: { readonly kind: MessageKind }, { safe }: RouteOptions): boolean {
+  return safe ?? kind === "query";
 }
 
 /** The limit of {@linkcode RouteOptions.maxBodyBytes} where none is given. */

@@ -4,7 +4,7 @@ import type { AnyMessage, AnyRequest, AnyStreamRequest, Definition } from "../me
 import type { RouteData, RouteHandler } from "./route_message.ts";
 import { checkRouteOptions, type RouteOptions, type SseRouteOptions } from "./route_options.ts";
 import { sendRoute } from "./send_route.ts";
-import { sseRoute } from "./sse_route.ts";
+import { sseRoute, type StreamSource } from "./sse_route.ts";
 
 /**
  * Makes handlers of Hono out of message definitions.
@@ -31,6 +31,9 @@ export interface Routes<in M extends AnyMessage> {
    * `c.status()`; and with 204 when the result is `undefined`. A result that its definition
    * describes with a schema is validated, so that what the schema does not know is not sent.
    *
+   * `GET` and `HEAD` run queries alone, and commands that are declared safe: see
+   * {@linkcode RouteOptions.safe}.
+   *
    * A client that leaves does not cancel it.
    *
    * @param from Gives the data of the message.
@@ -40,6 +43,11 @@ export interface Routes<in M extends AnyMessage> {
     definition: Definition<T>,
     from?: RouteData<E>,
     options?: RouteOptions,
+  ): RouteHandler<E>;
+  /** Answers with the result of a command or query, whose data nothing else gives. */
+  send<T extends M & AnyRequest, E extends Env = Env>(
+    definition: Definition<T>,
+    options: RouteOptions,
   ): RouteHandler<E>;
   /**
    * Answers with the items of a streaming request as Server-Sent Events: `start`, one `item` for
@@ -52,6 +60,11 @@ export interface Routes<in M extends AnyMessage> {
    * had ended, so that an `EventSource` stops; otherwise one `stream_gone`, and 204 when it comes
    * again: nothing runs twice.
    *
+   * It looks at the method itself, so that one handler serves a path as `api.all(path, …)`. `POST`
+   * and other methods start a run, `GET` only if the request is declared safe (see
+   * {@linkcode RouteOptions.safe}); an `EventSource` needs that. `HEAD` answers with the headers and
+   * starts nothing. `DELETE` has nothing to cancel and is answered with 405.
+   *
    * @param from Gives the data of the message.
    * @throws {RangeError} If an option is out of its range.
    */
@@ -59,6 +72,11 @@ export interface Routes<in M extends AnyMessage> {
     definition: Definition<T>,
     from?: RouteData<E>,
     options?: SseRouteOptions,
+  ): RouteHandler<E>;
+  /** Answers with the items of a streaming request, whose data nothing else gives. */
+  sse<T extends M & AnyStreamRequest, E extends Env = Env>(
+    definition: Definition<T>,
+    options: SseRouteOptions,
   ): RouteHandler<E>;
 }
 
@@ -93,7 +111,7 @@ export interface Routes<in M extends AnyMessage> {
  * });
  * const api = new Hono()
  *   .put("/users/:id", http.send(Rename))
- *   .get("/count/:to", http.sse(Count, (c) => c.req.param()));
+ *   .all("/count/:to", http.sse(Count, { safe: true }));
  *
  * const renamed = await api.request("/users/u1", {
  *   method: "PUT",
@@ -112,11 +130,22 @@ export function routes<M extends AnyMessage>(
 ): Routes<M> {
   checkRouteOptions(options);
   return {
-    send: (definition, from, own) =>
-      sendRoute(app, { definition, from, options: merged(options, own) }),
-    sse: (definition, from, own) =>
-      sseRoute(app, { definition, from, options: merged(options, own) }),
+    send: (definition, first, second?: RouteOptions) =>
+      sendRoute(app, sourceOf(definition, options, first, second)),
+    sse: (definition, first, second?: SseRouteOptions) =>
+      sseRoute(app, sourceOf(definition, options, first, second)),
   };
+}
+
+function sourceOf<T extends AnyMessage, E extends Env>(
+  definition: Definition<T>,
+  shared: SseRouteOptions,
+  first: RouteData<E> | SseRouteOptions | undefined,
+  second: SseRouteOptions | undefined,
+): StreamSource<T, E> {
+  return typeof first === "object"
+    ? { definition, from: undefined, options: merged(shared, first) }
+    : { definition, from: first, options: merged(shared, second) };
 }
 
 /** The options of one route. */

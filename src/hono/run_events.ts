@@ -1,5 +1,6 @@
 import type { ItemStream } from "../mediator/mod.ts";
 import type { SseEvent } from "../stream/mod.ts";
+import { idOfEnd, idOfEvent } from "./run_id.ts";
 
 /** How a run makes of items what clients read. */
 export interface RunListener {
@@ -11,9 +12,6 @@ export interface RunListener {
   report(error: unknown): void;
 }
 
-/** Stands in the id of a run's last event, so that a client which comes back with it can be told to stay away. */
-export const END = "end";
-
 const DONE: IteratorResult<SseEvent, undefined> = { done: true, value: undefined };
 
 /**
@@ -21,14 +19,22 @@ const DONE: IteratorResult<SseEvent, undefined> = { done: true, value: undefined
  * `failure`. It is no generator, because a generator's `return()` waits for a pending `next()`.
  */
 export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, void> {
-  readonly #run: string = crypto.randomUUID();
+  readonly #run: string;
+  readonly #url: string | undefined;
   readonly #items: ItemStream<unknown>;
   readonly #listener: RunListener;
   #isStarted = false;
   #isOver = false;
   #count = 0;
 
-  constructor(items: ItemStream<unknown>, listener: RunListener) {
+  /** @param run Identifies the run, by which `url` resumes it, if it can be resumed. */
+  constructor(
+    run: { readonly id: string; readonly url: string | undefined },
+    items: ItemStream<unknown>,
+    listener: RunListener,
+  ) {
+    this.#run = run.id;
+    this.#url = run.url;
     this.#items = items;
     this.#listener = listener;
   }
@@ -41,7 +47,9 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
     if (this.#isOver) return Promise.resolve(DONE);
     if (this.#isStarted) return this.#items.next().then(this.#onItem, this.#onError);
     this.#isStarted = true;
-    return Promise.resolve(this.#event("start", JSON.stringify({ run: this.#run })));
+    return Promise.resolve(
+      this.#event("start", JSON.stringify({ run: this.#run, url: this.#url })),
+    );
   }
 
   /** Leaves the run, at once: its handler's signal aborts, and its `finally` runs. */
@@ -87,11 +95,11 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
 
   #last(event: string, data: string): IteratorResult<SseEvent, undefined> {
     this.#isOver = true;
-    return { done: false, value: { event, id: `${this.#run}:${END}`, data } };
+    return { done: false, value: { event, id: idOfEnd(this.#run), data } };
   }
 
   #event(event: string, data: string): IteratorResult<SseEvent, undefined> {
-    return { done: false, value: { event, id: `${this.#run}:${this.#count++}`, data } };
+    return { done: false, value: { event, id: idOfEvent(this.#run, this.#count++), data } };
   }
 }
 

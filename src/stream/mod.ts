@@ -27,7 +27,15 @@
  */
 
 export { mapConcurrent, type MapConcurrentOptions } from "./map_concurrent.ts";
+export { memoryReplayLog, type MemoryReplayLogOptions } from "./memory_replay_log.ts";
 export { fromReadableStream, toReadableStream } from "./readable_stream.ts";
+export {
+  type ReplayEvent,
+  type ReplayLog,
+  ReplayLogFullError,
+  type ReplayReader,
+  type ReplayWriter,
+} from "./replay_log.ts";
 export { type SseMessage, SseParseError, type SseParseOptions } from "./sse_decoder.ts";
 export { encodeSseComment, encodeSseEvent, type SseEvent } from "./sse_encoder.ts";
 export { parseSse } from "./sse_parser.ts";

@@ -24,3 +24,5 @@
 export { circuitStoreCases, type CircuitStoreHarness } from "./circuit_store_cases.ts";
 export { type ConformanceCase, ConformanceError, expectSame } from "./conformance_case.ts";
 export { ManualClock } from "./manual_clock.ts";
+export { replayLogCases } from "./replay_log_cases.ts";
+export type { ReplayLogHarness } from "./replay_log_harness.ts";

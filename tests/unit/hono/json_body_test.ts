@@ -134,7 +134,7 @@ Deno.test("routes() leave keys alone that are named like members of every object
 });
 
 Deno.test("routes() refuse a key __proto__ in the query", async () => {
-  const api = new Hono().get("/", routes(echoApp).send(Echo));
+  const api = new Hono().get("/", routes(echoApp).send(Echo, { safe: true }));
   const response = await api.request("/?a=1&__proto__=2");
   const problem = await problemOf(response);
   assert.deepEqual([problem.status, problem.code], [400, "forbidden_key"]);

@@ -8,8 +8,8 @@ import { Echo, echoApp, post, problemOf } from "./support.ts";
 
 const http = routes(echoApp);
 const api = new Hono()
-  .all("/items/:id/:part?", http.send(Echo))
-  .all("/items", http.send(Echo));
+  .all("/items/:id/:part?", http.send(Echo, { safe: true }))
+  .all("/items", http.send(Echo, { safe: true }));
 
 async function echoed(path: string, init?: RequestInit): Promise<unknown> {
   const response = await api.request(path, init);
@@ -19,7 +19,10 @@ async function echoed(path: string, init?: RequestInit): Promise<unknown> {
 
 /** What a route answers whose data comes from `from`. */
 async function answered(from: RouteData<object>, init?: RequestInit): Promise<Response> {
-  return await new Hono().all("/:id", http.send(Echo, from)).request("/1?a=2", init);
+  return await new Hono().all("/:id", http.send(Echo, from, { safe: true })).request(
+    "/1?a=2",
+    init,
+  );
 }
 
 for (const method of ["GET", "DELETE"]) {
@@ -93,7 +96,7 @@ Deno.test("routes() give `from` the variables of an environment that is written 
     c.set("user", "u1");
     await next();
   });
-  api.get("/", http.send(Echo, (c: Context<Env>) => c.var.user.toUpperCase()));
+  api.get("/", http.send(Echo, (c: Context<Env>) => c.var.user.toUpperCase(), { safe: true }));
   const response = await api.request("/");
   assert.equal(await response.json(), "U1");
 });

@@ -31,13 +31,14 @@ for (const options of bad) {
     const refused = { name: "RangeError", message: new RegExp(`${name}.*${value}`) };
     assert.throws(() => routes(app, options), refused);
     assert.throws(() => routes(app).sse(Count, undefined, options), refused);
+    assert.throws(() => routes(app).sse(Count, options), refused);
   });
 }
 
 Deno.test("routes() let the options of one route win over those of all", async () => {
   const http = routes(echoApp, { maxBodyBytes: 1, mapError: () => ({ status: 418 }) });
   const api = new Hono()
-    .post("/own", http.send(Echo, undefined, { maxBodyBytes: 10 }))
+    .post("/own", http.send(Echo, { maxBodyBytes: 10 }))
     .post("/all", http.send(Echo));
   const own = await api.request("/own", post([1]));
   assert.deepEqual(await own.json(), [1]);
@@ -45,6 +46,20 @@ Deno.test("routes() let the options of one route win over those of all", async (
   assert.equal(all.status, 418);
   await all.body?.cancel();
 });
+
+for (const from of [undefined, () => "from"]) {
+  Deno.test(`send() takes options behind ${from ? "a function" : "undefined"} too`, async () => {
+    const api = new Hono().post("/", routes(echoApp).send(Echo, from, { maxBodyBytes: 2 }));
+    const response = await api.request("/", post([1]));
+    assert.equal(response.status, from ? 200 : 413);
+    await response.body?.cancel();
+  });
+
+  Deno.test(`sse() takes options behind ${from ? "a function" : "undefined"} too`, async () => {
+    const api = new Hono().get("/", routes(app).sse(Count, from, { safe: true, retryMs: 7 }));
+    assert.match(await (await api.request("/")).text(), /^retry: 7\n/);
+  });
+}
 
 Deno.test("routes() of what the application does not handle do not compile", () => {
   const http = routes(app);

@@ -6,11 +6,15 @@ const Watch = streamRequest("watch").yields<number>();
 
 /** The events of a run whose handler is `handle`. */
 function eventsOf(handle: () => AsyncIterable<number>): RunEvents {
-  return new RunEvents(bootstrap(handlers().on(Watch, handle)).stream(Watch()), {
-    check: undefined,
-    describe: () => "{}",
-    report: (error) => assert.fail(String(error)),
-  });
+  return new RunEvents(
+    { id: "run", url: undefined },
+    bootstrap(handlers().on(Watch, handle)).stream(Watch()),
+    {
+      check: undefined,
+      describe: () => "{}",
+      report: (error) => assert.fail(String(error)),
+    },
+  );
 }
 
 const over = { done: true, value: undefined };

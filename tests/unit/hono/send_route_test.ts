@@ -68,7 +68,7 @@ Deno.test("send() runs a message without data whatever the request brings", asyn
 
 Deno.test("send() answers HEAD as GET, without the body", async () => {
   const http = routes(echoApp);
-  const api = new Hono().get("/:id", http.send(Echo));
+  const api = new Hono().get("/:id", http.send(Echo, { safe: true }));
   const response = await api.request("/1?a=2", { method: "HEAD" });
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("content-type"), "application/json");

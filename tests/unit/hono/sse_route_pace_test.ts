@@ -11,7 +11,7 @@ type Watcher = (data: void, context: { readonly signal: AbortSignal }) => AsyncI
 /** What a route answers whose handler is `handle`, to be read chunk by chunk. */
 async function open(handle: Watcher, options?: SseRouteOptions) {
   const http = routes(bootstrap(handlers().on(Watch, handle)), options);
-  const { body } = await new Hono().get("/", http.sse(Watch)).request("/");
+  const { body } = await new Hono().get("/", http.sse(Watch, { safe: true })).request("/");
   assert.ok(body);
   const reader = body.getReader();
   return {

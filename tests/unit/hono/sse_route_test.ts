@@ -32,7 +32,7 @@ async function watch(
   appOptions?: BootstrapOptions,
 ): Promise<Response> {
   const http = routes(bootstrap(handlers().on(Watch, handle), appOptions), options);
-  return await new Hono().get("/", http.sse(Watch)).request("/");
+  return await new Hono().get("/", http.sse(Watch, { safe: true })).request("/");
 }
 
 /** A handler that yields one item and then throws `error`. */
@@ -53,7 +53,7 @@ async function failureOf(response: Response, status: number) {
 }
 
 Deno.test("sse() answers with start, the items and done", async () => {
-  const api = new Hono().get("/", counting.sse(Count));
+  const api = new Hono().get("/", counting.sse(Count, { safe: true }));
   const events = await eventsOf(await api.request("/?to=2"));
   assert.deepEqual(events.map(({ event }) => event), ["start", "item", "item", "done"]);
   const [start, first, second, done] = events.map(({ data }) => JSON.parse(data));
@@ -62,7 +62,7 @@ Deno.test("sse() answers with start, the items and done", async () => {
 });
 
 Deno.test("sse() gives every event the id of its run with a number, and the last one with the end", async () => {
-  const api = new Hono().get("/", counting.sse(Count));
+  const api = new Hono().get("/", counting.sse(Count, { safe: true }));
   const events = await eventsOf(await api.request("/?to=2"));
   const { run } = JSON.parse(events[0]?.data ?? "");
   const ids = events.map(({ lastEventId }) => lastEventId);
@@ -70,14 +70,14 @@ Deno.test("sse() gives every event the id of its run with a number, and the last
 });
 
 Deno.test("sse() gives every run another id", async () => {
-  const api = new Hono().get("/", counting.sse(Count));
+  const api = new Hono().get("/", counting.sse(Count, { safe: true }));
   const [one] = await eventsOf(await api.request("/?to=0"));
   const [other] = await eventsOf(await api.request("/?to=0"));
   assert.notEqual(one?.lastEventId, other?.lastEventId);
 });
 
 Deno.test("sse() answers with headers that keep proxies from holding events back", async () => {
-  const response = await new Hono().get("/", counting.sse(Count)).request("/?to=0");
+  const response = await new Hono().get("/", counting.sse(Count, { safe: true })).request("/?to=0");
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("content-type"), "text/event-stream");
   assert.equal(response.headers.get("cache-control"), "no-cache, no-transform");
@@ -87,14 +87,14 @@ Deno.test("sse() answers with headers that keep proxies from holding events back
 
 Deno.test("sse() tells clients when to come back, by default after 3 s", async () => {
   const api = new Hono()
-    .get("/", counting.sse(Count))
-    .get("/soon", counting.sse(Count, undefined, { retryMs: 10 }));
+    .get("/", counting.sse(Count, { safe: true }))
+    .get("/soon", counting.sse(Count, { safe: true, retryMs: 10 }));
   assert.match(await (await api.request("/?to=0")).text(), /^retry: 3000\n\n/);
   assert.match(await (await api.request("/soon?to=0")).text(), /^retry: 10\n\n/);
 });
 
 Deno.test("sse() answers with start and done when there are no items", async () => {
-  const api = new Hono().get("/", counting.sse(Count));
+  const api = new Hono().get("/", counting.sse(Count, { safe: true }));
   assert.deepEqual(await eventNamesOf(await api.request("/?to=0")), ["start", "done"]);
 });
 
@@ -105,12 +105,12 @@ Deno.test("sse() takes the data from the body of a POST", async () => {
 });
 
 Deno.test("sse() takes the data that `from` gives", async () => {
-  const api = new Hono().get("/:to", counting.sse(Count, (c) => c.req.param()));
+  const api = new Hono().get("/:to", counting.sse(Count, (c) => c.req.param(), { safe: true }));
   assert.deepEqual(await eventNamesOf(await api.request("/1")), ["start", "item", "done"]);
 });
 
 Deno.test("sse() answers invalid data with a problem, not with a stream", async () => {
-  const response = await new Hono().get("/", counting.sse(Count)).request("/?to=x");
+  const response = await new Hono().get("/", counting.sse(Count, { safe: true })).request("/?to=x");
   const problem = await problemOf(response);
   assert.deepEqual([problem.status, problem.code], [400, "message_validation"]);
 });
@@ -201,13 +201,13 @@ Deno.test("sse() ends with a failure that says so when what follows from an item
         throw new Error("secret");
       }),
   );
-  const response = await new Hono().get("/", routes(app).sse(Watch)).request("/");
+  const response = await new Hono().get("/", routes(app).sse(Watch, { safe: true })).request("/");
   assert.equal((await failureOf(response, 500)).code, "event_handling");
 });
 
 Deno.test("sse() ends with a failure when nothing handles the request", async () => {
   // @ts-expect-error -- nothing handles it
-  const response = await new Hono().get("/", counting.sse(Watch)).request("/");
+  const response = await new Hono().get("/", counting.sse(Watch, { safe: true })).request("/");
   assert.equal((await failureOf(response, 500)).code, "internal");
 });
 
@@ -264,14 +264,14 @@ Deno.test("sse() does not run a request again for a client that comes back", asy
 });
 
 Deno.test("sse() stops a client that comes back after it was told that its run is gone", async () => {
-  const response = await new Hono().get("/", counting.sse(Count))
+  const response = await new Hono().get("/", counting.sse(Count, { safe: true }))
     .request("/?to=1", { headers: { "last-event-id": "gone" } });
   assert.equal(response.status, 204);
   assert.equal(response.body, null);
 });
 
 Deno.test("sse() runs the request of a client whose last id is empty", async () => {
-  const response = await new Hono().get("/", counting.sse(Count))
+  const response = await new Hono().get("/", counting.sse(Count, { safe: true }))
     .request("/?to=0", { headers: { "last-event-id": "" } });
   assert.deepEqual(await eventNamesOf(response), ["start", "done"]);
 });

@@ -1,0 +1,181 @@
+import { type Clock, systemClock } from "../clock.ts";
+import { MemoryReplayRun, type ReplayRunLimits } from "./memory_replay_run.ts";
+import {
+  type ReplayLog,
+  ReplayLogFullError,
+  type ReplayReader,
+  type ReplayWriter,
+} from "./replay_log.ts";
+
+/** Limits of {@linkcode memoryReplayLog}. All that it keeps is at most `maxRuns` times `maxBytes`. */
+export interface MemoryReplayLogOptions {
+  /**
+   * How long a run goes on while nobody reads it, in milliseconds. Then it is cancelled and
+   * forgotten. 0 cancels at once, `Infinity` never.
+   *
+   * @default {30_000}
+   */
+  readonly graceMs?: number;
+  /**
+   * How many events are kept of a run, a positive integer or `Infinity`. The oldest ones that its
+   * reader has been given make room for new ones. While nobody reads, none do, and a full run waits.
+   *
+   * @default {5_000}
+   */
+  readonly maxEvents?: number;
+  /**
+   * How much is kept of a run, in bytes, a positive integer or `Infinity`; the last event may
+   * exceed it. An event counts 2 bytes for each UTF-16 code unit, which is the most that it takes,
+   * and 128 for itself.
+   *
+   * It should exceed what is on its way through the network: what a connection had taken and
+   * not delivered can only be sent again if it is still kept.
+   *
+   * @default {1_048_576}
+   */
+  readonly maxBytes?: number;
+  /**
+   * How long a run is kept after its last event, in milliseconds, so that a reader who lost its
+   * connection then learns the end. `Infinity` keeps it until its place is needed.
+   *
+   * @default {300_000}
+   */
+  readonly maxAgeMs?: number;
+  /**
+   * How many runs there may be, a positive integer or `Infinity`. Runs that have ended make room,
+   * first those that were read to their end; then no run can be started.
+   *
+   * @default {1_000}
+   */
+  readonly maxRuns?: number;
+  /** The clock of the grace period and of the age. @default {systemClock} */
+  readonly clock?: Clock;
+}
+
+/**
+ * Creates a replay log in the memory of this process: readers come back to the process that runs
+ * their request, and what it holds ends with it.
+ *
+ * @throws {RangeError} If an option is out of its range.
+ *
+ * @example A reader that comes back
+ * ```ts
+ * import { memoryReplayLog } from "@sluice/cqrs/stream";
+ * import assert from "node:assert/strict";
+ *
+ * const log = memoryReplayLog();
+ * const writer = await log.create("run-1", "ada");
+ * const reader = await log.open("run-1", "ada", 0);
+ * await writer.append({ event: "item", data: "one", isLast: false });
+ * assert.equal((await reader?.read())?.length, 1);
+ * await reader?.close();
+ *
+ * await writer.wanted(); // nobody reads, but somebody may come back
+ * await writer.append({ event: "done", data: "", isLast: true });
+ * const again = await log.open("run-1", "ada", 1);
+ * assert.deepEqual(await again?.read(), [{ event: "done", data: "", isLast: true }]);
+ * ```
+ */
+export function memoryReplayLog(options: MemoryReplayLogOptions = {}): ReplayLog {
+  const {
+    graceMs = 30_000,
+    maxEvents = 5_000,
+    maxBytes = 1_048_576,
+    maxAgeMs = 300_000,
+    maxRuns = 1_000,
+    clock = systemClock,
+  } = options;
+  checkCount("maxEvents", maxEvents);
+  checkCount("maxBytes", maxBytes);
+  checkCount("maxRuns", maxRuns);
+  checkDuration("graceMs", graceMs);
+  checkDuration("maxAgeMs", maxAgeMs);
+  return new MemoryReplayLog({ graceMs, maxEvents, maxBytes, maxAgeMs, maxRuns, clock });
+}
+
+interface Limits extends ReplayRunLimits {
+  readonly maxAgeMs: number;
+  readonly maxRuns: number;
+}
+
+class MemoryReplayLog implements ReplayLog {
+  readonly #limits: Limits;
+  readonly #runs = new Map<string, MemoryReplayRun>();
+  /** Those that have ended, in that order. */
+  readonly #ended = new Set<MemoryReplayRun>();
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  // deno-lint-ignore require-await -- it rejects with what it throws
+  async create(run: string, owner: string): Promise<ReplayWriter> {
+    if (this.#runs.has(run)) throw new TypeError(`Cannot start the run "${run}" as it exists`);
+    this.#makeRoom();
+    const { maxRuns } = this.#limits;
+    if (this.#runs.size >= maxRuns) throw new ReplayLogFullError(maxRuns);
+    const created = new MemoryReplayRun(run, owner, this.#limits, {
+      onEnd: () => this.#ended.add(created),
+      onAbandon: () => this.#forget(created, "No reader came back to the run in time"),
+    });
+    this.#runs.set(run, created);
+    return created;
+  }
+
+  // deno-lint-ignore require-await -- it rejects with what it throws
+  async open(run: string, owner: string, position: number): Promise<ReplayReader | undefined> {
+    return this.#find(run, owner)?.open(position);
+  }
+
+  // deno-lint-ignore require-await -- it rejects with what it throws
+  async delete(run: string, owner: string): Promise<boolean> {
+    const found = this.#find(run, owner);
+    if (found !== undefined) this.#forget(found, "The run was cancelled");
+    return found !== undefined;
+  }
+
+  #find(run: string, owner: string): MemoryReplayRun | undefined {
+    this.#forgetOld();
+    const found = this.#runs.get(run);
+    return found?.owner === owner ? found : undefined;
+  }
+
+  #makeRoom(): void {
+    this.#forgetOld();
+    for (const mayForget of [(run: MemoryReplayRun) => run.isReadToEnd, () => true]) {
+      for (const run of this.#ended) {
+        if (this.#runs.size < this.#limits.maxRuns) return;
+        if (mayForget(run)) this.#forget(run, "The run had to make room");
+      }
+    }
+  }
+
+  #forgetOld(): void {
+    const { clock, maxAgeMs } = this.#limits;
+    const oldestMs = clock.now() - maxAgeMs;
+    for (const run of this.#ended) {
+      if (run.endedMs > oldestMs) return;
+      this.#forget(run, "The run is too old");
+    }
+  }
+
+  #forget(run: MemoryReplayRun, why: string): void {
+    this.#runs.delete(run.name);
+    this.#ended.delete(run);
+    run.stop(new DOMException(why, "AbortError"));
+  }
+}
+
+function checkCount(option: string, value: number): void {
+  if (value === Infinity || (Number.isSafeInteger(value) && value > 0)) return;
+  throw new RangeError(
+    `Cannot create the replay log: ${option} must be a positive integer or Infinity, got ${value}`,
+  );
+}
+
+function checkDuration(option: string, value: number): void {
+  if (value >= 0) return;
+  throw new RangeError(
+    `Cannot create the replay log: ${option} must be a number of milliseconds from 0, got ${value}`,
+  );
+}
