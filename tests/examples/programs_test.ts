@@ -1,0 +1,317 @@
+/**
+ * Runs every program of `examples` that is a single file, as its doc comment says, and compares all
+ * that it prints.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { readText, root } from "../architecture/repository.ts";
+
+/** What each program prints. */
+const programs: Readonly<Record<string, string>> = {
+  "chain.ts": `\
+Ada has to pay 49.00
+  event: Ada has paid by card
+  answer: 49.00 by card
+Bob has to pay 49.00
+  event: Bob cannot pay by card
+  event: Bob has paid by PayPal as bob@mail.example
+  answer: 49.00 by PayPal
+Cleo has to pay 49.00
+  event: Cleo has paid by transfer from DE02 1203 0000 0000 2020 51
+  answer: 49.00 by bank transfer
+Dan has to pay 49.00
+  answer: 54.00 by invoice
+`,
+  "chain_with_fallback.ts": `\
+Oslo
+  -3 °C says the database
+Oslo
+  -3 °C says the cache
+Rome
+  the service is asked for Rome
+  event: fetched 16 °C for Rome
+  16 °C says the service
+Atlantis
+  the service is asked for Atlantis
+  UnknownCityError: There is no city Atlantis
+The service goes down, and the cache is emptied
+Rome
+  16 °C says the database
+Cairo
+  the service is asked for Cairo
+  10 °C says the average of the season
+The service is back
+Cairo
+  the service is asked for Cairo
+  event: fetched 29 °C for Cairo
+  29 °C says the service
+`,
+  "domain_events.ts": `\
+Ada orders for 60.00:
+  level 1, stock: reserve what order A1 needs
+  level 1, mail: confirm to Ada
+  level 1, points: count 6000 for Ada
+  level 2, status: Ada has 6000 points
+Ada orders for 50.00:
+  level 1, stock: reserve what order A2 needs
+  level 1, mail: confirm to Ada
+  level 1, points: count 5000 for Ada
+  level 2, status: Ada has 11000 points
+  level 3, mail: Ada, you are gold
+Everything that follows from A2 has been done
+Ada orders for nothing:
+  RangeError: An order must cost something
+Nobody orders for 1.00:
+  level 1, stock: reserve what order N1 needs
+  level 1, points: count 100 for nobody
+  level 2, status: nobody has 100 points
+The command succeeded: {"id":"N1"}
+A handler of order.placed failed: Error: nobody@shop.example does not exist
+Nobody orders again, and failures are isolated:
+  level 1, stock: reserve what order N2 needs
+  level 1, points: count 100 for nobody
+Observed: order.placed: Error: nobody@shop.example does not exist
+  level 2, status: nobody has 200 points
+Answer: {"id":"N2"}
+`,
+  "event_fallback.ts": `\
+Ada buys:
+  stock: hand out what Ada has bought
+  archive: Ada's receipt went by mail
+Bob buys:
+  stock: hand out what Bob has bought
+  dropped: receipt.sent {"customer":"Bob","by":"mail"}
+  fell back: MailRefusedError: Bob has no mailbox
+  archive: Bob's receipt went by letter to 1 Main Street
+Cleo buys:
+  stock: hand out what Cleo has bought
+  dropped: receipt.sent {"customer":"Cleo","by":"mail"}
+  fell back: MailRefusedError: Cleo has no mailbox
+  Cannot complete the handling of event "sold": Error: Nobody knows where Cleo lives
+`,
+  "hono_routes.ts": `\
+ada: PUT /meetings/m1 {"title":"Planning"}
+  204
+ada: POST /meetings/m1/members
+  200 {"seat":1}
+bob: POST /meetings/m1/members
+  200 {"seat":2}
+bob: GET /meetings/m1
+  200 {"title":"Planning","members":["ada","bob"]}
+bob: GET /meetings/m1/members/stream
+  200 event: start
+      data: {"run":"<id>"}
+      event: item
+      data: {"name":"ada"}
+      event: item
+      data: {"name":"bob"}
+      event: done
+      data: {}
+bob: GET /meetings/m2
+  404 {"type":"about:blank","title":"Not Found","status":404,"detail":"There is no meeting m2","code":"meeting_not_found"}
+bob: PUT /meetings/m2 {"title":7}
+  400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"The data of the request is not valid","code":"message_validation","issues":[{"message":"must be a text","path":["title"]}]}
+nobody: GET /meetings/m1
+  401 Who are you?
+calendar: POST /webhooks/calendar {"id":"m1","day":"2030-07-01"}
+  event: meeting m1 is on 2030-07-01 now
+  202
+calendar: POST /webhooks/calendar {"id":"m1","day":"soon"}
+  400 [{"message":"must be a day","path":["day"]}]
+`,
+  "message_types.ts": `\
+B1: Sea view for 2 on 2030-07-01
+Paid: 120.50 EUR
+Guests: 3, rated 4.5 on average
+Refused room.book:
+  day: must be a day
+  guests: must be one at least
+Refused stay.rate:
+  stars: must be five at most
+Refused booking.find:
+  code: code must be a string (was a number)
+`,
+  "middlewares.ts": `\
+  attempt 1 failed, the next follows in 100 ms
+  attempt 2 failed, the next follows in 200 ms
+  log: handled text.translate
+  timing: text.translate took 360 ms
+HELLO
+  log: text.summarize failed with TimeoutError: Cannot wait any longer: the limit of 1000 ms has passed
+  timing: text.summarize took 1000 ms
+TimeoutError: Cannot wait any longer: the limit of 1000 ms has passed
+  log: handled text.letters
+  timing: text.letters took 25 ms
+h e l l o
+  log: handled text.publish
+  timing: text.publish took 0 ms
+"hello", by Ada
+  log: text.publish failed with Error: Bob may not do this
+  timing: text.publish took 0 ms
+Error: Bob may not do this
+  log: text.publish failed with Error: Nobody is signed in
+  timing: text.publish took 0 ms
+Error: Nobody is signed in
+`,
+  "notifications.ts": `\
+Nothing is published for m3: There is no user u2
+Topic user_notification_events:
+  user.joined from /meetings, key m1, schema version none
+    headers {"region":"eu"}, data {"meetingId":"m1","userId":"u1"}
+  user.joined from /meetings, key m2, schema version none
+    headers {"region":"eu"}, data {"meetingId":"m2","userId":"u1"}
+Topic user_ecst_events:
+  user.joined from /meetings, key u1, schema version 1
+    headers {}, data {"userId":"u1","name":"Ada","meetings":["m0","m1"]}
+  user.joined from /meetings, key u1, schema version 1
+    headers {}, data {"userId":"u1","name":"Ada","meetings":["m0","m1","m2"]}
+Billing charges u1 for m1 in region eu
+Billing charges u1 for m2 in region eu
+NoPublisherError: Cannot emit notification "user.joined" as no broker is configured
+`,
+  "parallel_events.ts": `\
+With a concurrency of 1:
+  A1 is processed, calls done: stock, mail, statistics
+  A2 is processed, calls done: stock, mail, statistics, review
+  A3 is processed, calls done: stock, mail, statistics
+  the most at the same time: 1
+With a concurrency of 2:
+  A1 is processed, calls done: stock, mail, statistics
+  A2 is processed, calls done: stock, mail, statistics, review
+  A3 is processed, calls done: stock, mail, statistics
+  the most at the same time: 2
+With a concurrency of Infinity:
+  A1 is processed, calls done: stock, mail, statistics
+  A2 is processed, calls done: stock, mail, statistics, review
+  A3 is processed, calls done: stock, mail, statistics
+  the most at the same time: 4
+Leaving after A1:
+  calls in all: 3
+`,
+  "request_fallback.ts": `\
+The price of a lamp, with the supplier up:
+  49.90 from the supplier
+The price of a unicorn, with the supplier up:
+  UnknownArticleError: There is no article "unicorn"
+The price of a lamp, with the supplier hanging:
+  fell back: TimeoutError: Cannot wait any longer: the limit of 1000 ms has passed
+  54.90 from the price list
+The price of a lamp, with the supplier down:
+  the circuit was closed and is open
+  fell back: Error: The supplier does not answer
+  54.90 from the price list
+The price of a lamp, with the supplier down:
+  fell back: refused by the circuit
+  54.90 from the price list
+The price of a lamp, with the supplier up:
+  fell back: refused by the circuit
+  54.90 from the price list
+A minute later
+The price of a lamp, with the supplier up:
+  the circuit was open and is half_open
+  the circuit was half_open and is closed
+  49.90 from the supplier
+The supplier was called 5 times
+`,
+  "request_handlers.ts": `\
+Ada has borrowed Dune for 14 days
+Ada has: Dune, Emma
+Bob cannot borrow Dune: Dune is lent to Ada
+Dune is back, Ada has: Emma
+HandlerNotFoundError: Cannot handle "book.burn" as no handler is registered for it
+`,
+  "sse_stream.ts": `\
+POST /prices {"symbol":"ACME","ticks":3}
+  start
+  item {"symbol":"ACME","cents":4200}
+  item {"symbol":"ACME","cents":4201}
+  item {"symbol":"ACME","cents":4202}
+  done {}
+POST /prices {"symbol":"NOPE"}
+  start
+  failure {"type":"about:blank","title":"Not Found","status":404,"detail":"There is no symbol NOPE","code":"unknown_symbol"}
+POST /prices {"symbol":"ACME"}
+  the price is 4200
+  the price is 4201
+  the client has left, and the handler has closed its feed
+POST /prices {"symbol":7}
+  400 application/problem+json
+`,
+  "streaming_fallback.ts": `\
+beforeFirstItem, the supplier answers:
+  lamp from supplier
+  desk from supplier
+  chair from supplier
+  complete: 3 articles
+beforeFirstItem, the supplier fails at once:
+  fell back: Error: The connection to the supplier broke
+  lamp from copy
+  desk from copy
+  chair from copy
+  complete: 3 articles
+beforeFirstItem, the supplier fails after two articles:
+  lamp from supplier
+  desk from supplier
+  incomplete, 2 articles: Error: The connection to the supplier broke
+restart, the supplier fails after two articles:
+  lamp from supplier
+  desk from supplier
+  fell back: Error: The connection to the supplier broke
+  lamp from copy
+  desk from copy
+  chair from copy
+  complete: 3 articles
+`,
+};
+
+Deno.test("every file in examples is a program whose output is known here", async () => {
+  const files = [];
+  for await (const entry of Deno.readDir(new URL("examples/", root))) {
+    if (!entry.isDirectory) files.push(entry.name);
+  }
+  assert.deepEqual(files.sort(), Object.keys(programs).sort());
+});
+
+for (const [file, expected] of Object.entries(programs)) {
+  Deno.test(`examples/${file} tells its story with the permissions that it names`, async () => {
+    const { code, stdout, stderr } = await runProgram(file, await permissionsOf(file));
+    assert.equal(stderr, "");
+    assert.equal(stdout, expected);
+    assert.equal(code, 0);
+  });
+}
+
+Deno.test("no program in examples names a permission that it can do without", async () => {
+  for (const file of Object.keys(programs)) {
+    const permissions = await permissionsOf(file);
+    for (const permission of permissions) {
+      const { code } = await runProgram(file, permissions.filter((other) => other !== permission));
+      assert.notEqual(code, 0, `${file}: ${permission}`);
+    }
+  }
+});
+
+/** The permissions in the command that the doc comment of a program gives. */
+async function permissionsOf(file: string): Promise<readonly string[]> {
+  const [comment = ""] = (await readText(`examples/${file}`)).match(/^\/\*\*[\s\S]*?\*\//) ?? [];
+  const [, flags, script] = comment.match(/^ \* Run it: deno run((?: --\S+)*) (\S+)$/m) ?? [];
+  assert.equal(script, `examples/${file}`, "the doc comment says how to run the program");
+  const permissions = flags?.split(" ").filter(Boolean) ?? [];
+  for (const permission of permissions) assert.match(permission, /^--allow-[a-z]+=\S+$/);
+  return permissions;
+}
+
+/** Runs a program in a process of its own, to its end. */
+async function runProgram(file: string, permissions: readonly string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    // Quietly, because what Deno itself has to say, of downloads, is not the program's.
+    args: ["run", "--quiet", "--no-prompt", ...permissions, `examples/${file}`],
+    cwd: root,
+    env: { NO_COLOR: "1", NO_PROXY: "127.0.0.1" },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
