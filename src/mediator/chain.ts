@@ -91,7 +91,7 @@ export class ChainExhaustedError extends SluiceError {
  * ```
  */
 export function chain<M extends ChainMessage, C>(
-  ...links: readonly [...Link<M, C>[], Link<M, C> | ChainDefault<M, C>]
+  ...links: readonly [...Link<M, NoInfer<C>>[], Link<M, NoInfer<C>> | ChainDefault<M, NoInfer<C>>]
 ): ChainHandler<M, C> {
   const last = links.at(-1);
   const defaultHandler = isDefault(last) ? last.otherwise : undefined;

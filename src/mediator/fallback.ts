@@ -17,7 +17,8 @@ export type RestartMode = "beforeFirstItem" | "restart";
 export interface FallbackOptions {
   /**
    * Whether the secondary may answer after this error of the primary. A
-   * refusal by the circuit breaker always counts.
+   * refusal by the circuit breaker always counts; an error that does not is an
+   * answer to it, and never opens the circuit.
    *
    * @default {() => true}
    */
@@ -62,8 +63,8 @@ export interface FallbackHandler<M extends AnyMessage, C> extends CompositeHandl
  * ```
  */
 export function fallback<M extends AnyMessage, C>(
-  primary: Handler<M, C>,
-  secondary: Handler<M, C>,
+  primary: Handler<M, NoInfer<C>>,
+  secondary: Handler<M, NoInfer<C>>,
   options: FallbackOptions = {},
 ): FallbackHandler<M, C> {
   return { composite: "fallback", primary, secondary, options };
@@ -75,12 +76,9 @@ export function invokeFallback(
   secondary: Invoke,
   options: FallbackOptions,
 ): Invoke {
-  const { circuitBreaker } = options;
   return async (frame) => {
-    const run = () => runFrame(frame, primary);
     try {
-      if (circuitBreaker === undefined) return await run();
-      return await circuitBreaker.call(run, { signal: frame.cancellation });
+      return await attempt(frame, primary, options);
     } catch (error) {
       if (!allows(options, frame, error)) throw error;
       frame.runtime.report?.({ type: "fell_back", message: frame.message, error });
@@ -89,17 +87,38 @@ export function invokeFallback(
   };
 }
 
+/** Runs the primary. An error that is an answer goes past the circuit breaker. */
+async function attempt(
+  frame: Frame,
+  primary: Invoke,
+  { circuitBreaker, when }: FallbackOptions,
+): Promise<unknown> {
+  if (circuitBreaker === undefined) return runFrame(frame, primary);
+  let answer: { readonly error: unknown } | undefined;
+  const result = await circuitBreaker.call(async () => {
+    try {
+      return await runFrame(frame, primary);
+    } catch (error) {
+      if (frame.cancellation?.aborted === true || when?.(error) !== false) throw error;
+      answer = { error };
+      return undefined;
+    }
+  }, { signal: frame.cancellation });
+  if (answer !== undefined) throw answer.error;
+  return result;
+}
+
 /** Makes one streaming handler of a compiled primary and secondary. */
 export function invokeStreamFallback(
   primary: Invoke,
   secondary: Invoke,
   options: FallbackOptions,
 ): InvokeStream {
-  const { circuitBreaker, mode = "beforeFirstItem" } = options;
+  const { mode = "beforeFirstItem" } = options;
   return async function* (frame) {
     let delivered = false;
     try {
-      for await (const item of guarded(primary, circuitBreaker, frame)) {
+      for await (const item of guarded(primary, options, frame)) {
         delivered = true;
         yield item;
       }
@@ -116,7 +135,7 @@ export function invokeStreamFallback(
 /** Streams the primary and tells its circuit breaker how that ended; a reader who leaves tells nothing. */
 async function* guarded(
   primary: Invoke,
-  circuitBreaker: CircuitBreaker | undefined,
+  { circuitBreaker, when }: FallbackOptions,
   frame: Frame,
 ): AsyncGenerator<unknown, void, void> {
   const permit: CircuitPermit | undefined = await circuitBreaker?.acquire();
@@ -124,7 +143,8 @@ async function* guarded(
     yield* streamFrame(frame, primary);
     await permit?.success();
   } catch (error) {
-    await (frame.cancellation?.aborted === true ? permit?.release() : permit?.failure(error));
+    if (frame.cancellation?.aborted === true) await permit?.release();
+    else await (when?.(error) === false ? permit?.success() : permit?.failure(error));
     throw error;
   } finally {
     await permit?.release();

@@ -57,7 +57,7 @@ export interface HandlerRetryPolicy extends RetryPolicy {
  * ```
  */
 export function withRetry<M extends AnyMessage, C>(
-  handler: Handler<M, C>,
+  handler: Handler<M, NoInfer<C>>,
   options: HandlerRetryOptions = {},
 ): RetryHandler<M, C> {
   return { composite: "retry", handler, policy: handlerRetryPolicy(options) };

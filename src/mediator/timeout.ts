@@ -51,7 +51,7 @@ export interface TimeoutHandler<M extends AnyMessage, C> extends CompositeHandle
  * ```
  */
 export function withTimeout<M extends AnyMessage, C>(
-  handler: Handler<M, C>,
+  handler: Handler<M, NoInfer<C>>,
   timeoutMs: number,
   options: TimeoutOptions = {},
 ): TimeoutHandler<M, C> {

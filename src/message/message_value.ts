@@ -69,12 +69,19 @@ export class MessageValue implements Message {
   }
 
   get metadata(): MessageMetadata {
-    return this.#metadata ??= {
-      ...this.#init,
-      headers: this.#init?.headers ?? {},
-      id: this.#init?.id ?? uuidv7(this.#createdMs),
-      time: this.#init?.time ?? new Date(this.#createdMs),
-      key: this.#init?.key ?? this.#key?.(this.data as never),
+    return this.#metadata ??= this.#makeMetadata(this.#init ?? {});
+  }
+
+  /** Takes what metadata is, and nothing else: an envelope is metadata too, and has more. */
+  #makeMetadata(init: MetadataInit): MessageMetadata {
+    return {
+      id: init.id ?? uuidv7(this.#createdMs),
+      time: init.time ?? new Date(this.#createdMs),
+      key: init.key ?? this.#key?.(this.data as never),
+      correlationId: init.correlationId,
+      causationId: init.causationId,
+      traceparent: init.traceparent,
+      headers: init.headers ?? {},
     };
   }
 }

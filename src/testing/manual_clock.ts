@@ -77,7 +77,7 @@ export class ManualClock implements Clock {
       timer.callback();
       await settled();
     }
-    this.#nowMs = endMs;
+    this.#nowMs = Math.max(this.#nowMs, endMs); // another call may have moved it further
   }
 
   #next(endMs: number): Timer | undefined {

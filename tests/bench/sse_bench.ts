@@ -1,5 +1,6 @@
 import { bootstrap, handlers, streamRequest } from "@sluice/cqrs";
 import { routes } from "@sluice/cqrs/hono";
+import { memoryReplayLog } from "@sluice/cqrs/stream";
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { z } from "zod";
@@ -37,8 +38,10 @@ function withHelper(c: Context): Response {
   });
 }
 
+const http = routes(bootstrap(handlers().on(Count, count)), { safe: true });
 const api = new Hono()
-  .get("/sluice/:to", routes(bootstrap(handlers().on(Count, count))).sse(Count))
+  .get("/sluice/:to", http.sse(Count))
+  .get("/resumable/:to", http.sse(Count, { replay: memoryReplayLog() }))
   .get("/hand/:to", byHand)
   .get("/helper/:to", withHelper);
 
@@ -57,6 +60,7 @@ async function read(way: string, clients: number, events: number): Promise<void>
 const ways = {
   "a ReadableStream by hand, one event for each chunk": "hand",
   "routes(app).sse": "sluice",
+  "routes(app).sse, resumable": "resumable",
   "streamSSE of Hono": "helper",
 };
 

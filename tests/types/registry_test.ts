@@ -379,3 +379,25 @@ Deno.test("a middleware sees what those before it have added", () => {
   // @ts-expect-error Nothing has added a user before it.
   handlers().use(greeted);
 });
+
+Deno.test("on() takes combinators of handlers that are declared elsewhere", () => {
+  const Pay = command("pay", type<{ by: string }>()).returns<string>();
+  type Pay = MessageOf<typeof Pay>;
+  function payByCard(_data: { by: string }, { next }: LinkContext<Pay, Context>): Promise<string> {
+    return next();
+  }
+  class PayLater {
+    handle(): string {
+      return "later";
+    }
+  }
+  function plain(): string {
+    return "plain";
+  }
+  const addUser: Middleware<{ user: string }> = (_context, next) => next({ user: "ada" });
+  handlers().on(Pay, chain(payByCard, PayLater));
+  handlers().use(addUser).on(Pay, fallback(plain, (_data, { user }) => user));
+  handlers().use(addUser).on(Pay, chain(payByCard, (_data, { user, next }) => next({ by: user })));
+  handlers().use(addUser).on(Pay, withRetry(plain));
+  handlers().use(addUser).on(Pay, withTimeout(withRetry((_data, { user }) => user), 1_000));
+});

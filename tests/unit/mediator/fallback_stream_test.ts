@@ -242,6 +242,15 @@ Deno.test("fallback() of a stream counts a failure in the middle against the cir
   assert.deepEqual(await read(app), { items: ["cached 1", "cached 2"], error: undefined });
 });
 
+Deno.test("fallback() of a stream never opens the circuit for errors that `when` excludes", async () => {
+  const { breaker } = guarded();
+  const when = (error: unknown) => error !== away;
+  const app = bootstrap(
+    handlers().on(Prices, fallback(failingAfter(0), cached, { circuitBreaker: breaker, when })),
+  );
+  for (let i = 0; i < 5; i++) assert.deepEqual(await read(app), { items: [], error: away });
+});
+
 Deno.test("fallback() of a stream counts a reader that leaves neither for nor against the circuit", async () => {
   const { breaker } = guarded();
   let isAway = true;

@@ -226,18 +226,31 @@ Deno.test("fallback() with a circuit breaker that is closed gives the primary's 
   assert.deepEqual(calls, { primary: 5, secondary: 0 });
 });
 
-Deno.test("fallback() rethrows the primary's own error up to the call that opens its circuit, then answers without asking it", async () => {
-  const { app, calls, fail, of } = guardedApp({ when: () => false });
+Deno.test("fallback() answers without asking a primary whose circuit is open", async () => {
+  const { app, calls, fail, of } = guardedApp();
   fail(away);
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 3; i++) assert.equal(await app.send(Quote("x")), "cached");
+  assert.deepEqual(calls, { primary: 3, secondary: 3 });
+  assert.equal(await app.send(Quote("x")), "cached");
+  assert.deepEqual(calls, { primary: 3, secondary: 4 });
+  const errors = of("fell_back").map(({ error }) => error);
+  assert.deepEqual(errors.slice(0, 3), [away, away, away]);
+  assert.ok(errors[3] instanceof CircuitOpenError);
+  assert.equal(errors[3].retryAfterMs, 2_000);
+});
+
+Deno.test("fallback() never opens the circuit for errors that `when` excludes", async () => {
+  const { app, calls, fail } = guardedApp({ when: (error) => error !== away });
+  for (const error of [new Error("1"), new Error("2"), away, new Error("3"), new Error("4")]) {
+    fail(error);
+    if (error !== away) assert.equal(await app.send(Quote("x")), "cached");
+    else await assert.rejects(app.send(Quote("x")), (thrown) => thrown === away);
+  }
+  fail(away);
+  for (let i = 0; i < 5; i++) {
     await assert.rejects(app.send(Quote("x")), (error) => error === away);
   }
-  assert.deepEqual(calls, { primary: 3, secondary: 0 });
-  assert.equal(await app.send(Quote("x")), "cached");
-  assert.deepEqual(calls, { primary: 3, secondary: 1 });
-  const [{ error } = {}] = of("fell_back");
-  assert.ok(error instanceof CircuitOpenError);
-  assert.equal(error.retryAfterMs, 2_000);
+  assert.deepEqual(calls, { primary: 10, secondary: 4 });
 });
 
 Deno.test("fallback() lets one trial through after the timeout, and opens again when that fails", async () => {

@@ -6,6 +6,7 @@ import {
   domainEvent,
   fallback,
   handlers,
+  type MessageOf,
   streamRequest,
   withRetry,
 } from "../../../mod.ts";
@@ -17,6 +18,7 @@ const Done = domainEvent("done");
 /** More than a call takes arguments. */
 const COUNT = 200_000;
 
+type Work = MessageOf<typeof Work>;
 type Emit = { readonly emit: (event: ReturnType<typeof Done>) => void };
 
 function emitMany(_data: unknown, { emit }: Emit): void {
@@ -26,9 +28,9 @@ function emitMany(_data: unknown, { emit }: Emit): void {
 
 for (
   const [where, work] of [
-    ["withRetry()", withRetry(emitMany)],
-    ["fallback()", fallback(emitMany, () => {})],
-    ["chain()", chain(emitMany)],
+    ["withRetry()", withRetry<Work, Emit>(emitMany)],
+    ["fallback()", fallback<Work, Emit>(emitMany, () => {})],
+    ["chain()", chain<Work, Emit>(emitMany)],
   ] as const
 ) {
   Deno.test(`${COUNT} events of a handler within ${where} are all dispatched`, async () => {

@@ -11,6 +11,8 @@ import {
   type,
 } from "../../../mod.ts";
 
+import { ManualClock } from "../../../src/testing/mod.ts";
+
 const Join = command("meeting.join", type<{ userId: string }>());
 const Fail = command("meeting.fail");
 const Items = streamRequest("items").yields<number>();
@@ -190,4 +192,14 @@ Deno.test("a logger that throws at the record of a success rejects the call, and
   };
   await assert.rejects(loggingApp(logger).send(Join({ userId: "u1" })), broken);
   assert.deepEqual(logger.records, []);
+});
+
+Deno.test("logging() measures with the clock that it is given", async () => {
+  const clock = new ManualClock();
+  const logger = new MemoryLogger();
+  const app = bootstrap(
+    handlers().use(logging(logger, { clock })).on(Join, () => clock.advance(250)),
+  );
+  await app.send(Join({ userId: "u1" }));
+  assert.equal(logger.records[0]?.properties.durationMs, 250);
 });

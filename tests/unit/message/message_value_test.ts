@@ -110,3 +110,12 @@ Deno.test("withData() keeps the topic, the wire type and the version of a notifi
     kind: "notification",
   });
 });
+
+Deno.test("metadata has nothing but what metadata is, also when it was given an envelope", () => {
+  const Joined = domainEvent("joined");
+  const init = { id: "1", correlationId: "2", type: "other", topic: "t", contentType: "c" };
+  assert.deepEqual(
+    Object.keys(Joined(undefined, init).metadata).sort(),
+    Object.keys(Joined().metadata).sort(),
+  );
+});

@@ -154,3 +154,9 @@ Deno.test("timersPending() resolves when the timers are pending already", async 
   clock.setTimer(() => {}, 10);
   await clock.timersPending();
 });
+
+Deno.test("ManualClock.advance() that overlaps another one never moves time back", async () => {
+  const clock = new ManualClock();
+  await Promise.all([clock.advance(5_000), clock.advance(20)]);
+  assert.equal(clock.now(), 5_000);
+});
