@@ -1,5 +1,6 @@
 import { SluiceError } from "../errors.ts";
 import { type Container, describeToken, runAll, type Scope, type Token } from "../mediator/mod.ts";
+import { disposeByItself } from "./dispose_by_itself.ts";
 
 /**
  * How long a service lives: as long as the container, as long as a scope, or
@@ -174,7 +175,9 @@ class ProviderContainer implements ServiceContainer {
     const made = instances === undefined
       ? make(making)
       : instances.get(making, () => make(making), provider.dispose);
-    return await (parent === undefined ? made : parent.wait(making, made));
+    const service = await (parent === undefined ? made : parent.wait(making, made));
+    if (instances !== undefined) parent?.owned.add(service);
+    return service;
   }
 }
 
@@ -183,6 +186,8 @@ class Making {
   readonly token: Token<unknown>;
   /** Whether it waits for nothing any more. */
   isFinished = false;
+  /** What it was given that ends with a scope or the container. */
+  readonly owned = new Set<unknown>();
   readonly #parent: Making | undefined;
   readonly #waitsFor = new Set<Making>();
 
@@ -272,7 +277,7 @@ class Instances {
     }
     const known = this.#made.get(token);
     if (known !== undefined) return known.service;
-    const service = this.#make(create, dispose);
+    const service = this.#make(making, create, dispose);
     this.#made.set(token, { making, service });
     service.catch(() => this.#made.delete(token));
     return service;
@@ -284,18 +289,14 @@ class Instances {
     await runAll(this.#disposers.splice(0).toReversed(), "Cannot dispose several services");
   }
 
-  async #make(create: () => unknown, dispose: (service: unknown) => unknown): Promise<unknown> {
+  async #make(
+    making: Making,
+    create: () => unknown,
+    dispose: (service: unknown) => unknown,
+  ): Promise<unknown> {
     const service = await create();
-    this.#disposers.push(() => dispose(service));
+    // What a provider only hands on ends with whoever made it.
+    if (!making.owned.has(service)) this.#disposers.push(() => dispose(service));
     return service;
   }
-}
-
-async function disposeByItself(service: unknown): Promise<void> {
-  if (typeof service !== "object" || service === null) return;
-  const { [Symbol.asyncDispose]: disposeAsync, [Symbol.dispose]: dispose } = service as Partial<
-    AsyncDisposable & Disposable
-  >;
-  if (disposeAsync !== undefined) await disposeAsync.call(service);
-  else dispose?.call(service);
 }

@@ -16,9 +16,16 @@ export class LazyScope {
         `Cannot resolve "${describeToken(token)}" as the scope of its call is disposed`,
       );
     }
-    if (this.#container.createScope === undefined) return this.#container.resolve(token);
-    this.#scope ??= Promise.resolve(this.#container.createScope());
-    return (await this.#scope).resolve(token);
+    const container = this.#container;
+    if (container.createScope === undefined) return container.resolve(token);
+    return (await (this.#scope ??= this.#open(container.createScope()))).resolve(token);
+  }
+
+  #open(opened: Scope | Promise<Scope>): Promise<Scope> {
+    const scope = Promise.resolve(opened);
+    // Whoever asks next may have better luck.
+    scope.catch(() => this.#scope = undefined);
+    return scope;
   }
 
   async dispose(): Promise<void> {

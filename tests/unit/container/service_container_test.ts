@@ -250,6 +250,34 @@ Deno.test("disposing a scope leaves singletons alone", async () => {
   assert.deepEqual(log, ["A", "B"]);
 });
 
+Deno.test("a service that another provider hands on ends once, with whoever made it", async () => {
+  const { services, log } = disposable("singleton");
+  const Alias = token<unknown>("alias");
+  services.provide(Alias, ({ resolve }) => resolve(C), {
+    lifetime: "scoped",
+    dispose: () => void log.push("alias"),
+  });
+  const scope = services.createScope();
+  assert.equal(await scope.resolve(Alias), await services.resolve(C));
+  await scope[Symbol.asyncDispose]();
+  assert.deepEqual(log, []);
+  await services[Symbol.asyncDispose]();
+  assert.deepEqual(log, ["C"]);
+});
+
+Deno.test("a transient service that a scoped provider hands on ends with the scope", async () => {
+  const { services, log } = disposable("transient");
+  const Alias = token<unknown>("alias");
+  services.provide(Alias, ({ resolve }) => resolve(C), {
+    lifetime: "scoped",
+    dispose: () => void log.push("alias"),
+  });
+  const scope = services.createScope();
+  await scope.resolve(Alias);
+  await scope[Symbol.asyncDispose]();
+  assert.deepEqual(log, ["alias"]);
+});
+
 Deno.test("transient services are their owner's to end", async () => {
   const { services, log } = disposable("transient");
   const scope = services.createScope();

@@ -197,26 +197,35 @@ for (const [how, services] of Object.entries(foreign)) {
   });
 }
 
-Deno.test("a scope that cannot be opened fails who asks for it, and is tried anew", async () => {
-  let opened = 0;
-  const app = bootstrap(
-    handlers().on(Do, async (_data, context) => {
-      await assert.rejects(unitOf(context), { message: "Closed" });
-      return await unitOf(context).catch((error) => error.message);
-    }),
-    {
-      container: {
-        resolve: () => assert.fail(),
-        createScope: () => {
-          opened++;
-          throw new Error("Closed");
+const failures: Readonly<Record<string, () => Promise<never>>> = {
+  "throws": () => {
+    throw new Error("Closed");
+  },
+  "rejects": () => Promise.reject(new Error("Closed")),
+};
+
+for (const [how, fail] of Object.entries(failures)) {
+  Deno.test(`a scope whose opening ${how} fails who asks for it, and is tried anew`, async () => {
+    let opened = 0;
+    const app = bootstrap(
+      handlers().on(Do, async (_data, context) => {
+        await assert.rejects(unitOf(context), { message: "Closed" });
+        return await unitOf(context).catch((error) => error.message);
+      }),
+      {
+        container: {
+          resolve: () => assert.fail(),
+          createScope: () => {
+            opened++;
+            return fail();
+          },
         },
       },
-    },
-  );
-  assert.equal(await app.send(Do()), "Closed");
-  assert.equal(opened, 2);
-});
+    );
+    assert.equal(await app.send(Do()), "Closed");
+    assert.equal(opened, 2);
+  });
+}
 
 Deno.test("handlers that resolve concurrently share the one scope of their call", async () => {
   const { services, log } = workshop();
