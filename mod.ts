@@ -36,6 +36,7 @@
 
 export { type Clock, sleep, systemClock } from "./src/clock.ts";
 export { SluiceError, type SluiceErrorCode } from "./src/errors.ts";
+export type { Tick, TickOptions, TickReport } from "./src/background/mod.ts";
 export {
   type MemoryBroker,
   memoryBroker,
@@ -160,6 +161,7 @@ export {
   type NotificationOptions,
   type NotJson,
   type OutputOf,
+  type PlainJson,
   type Query,
   query,
   type QueryDefinition,

@@ -3,12 +3,15 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { encodeProblem, INTERNAL_PROBLEM, type Problem, RefusedRequestError } from "./problem.ts";
 import type { RouteOptions } from "./route_options.ts";
 
+/** What the answer to an error depends on. */
+export type AnswerOptions = Pick<RouteOptions, "mapError" | "onError">;
+
 /** The response to an error of which a client may know `problem`. */
 export function respondToError(
   error: unknown,
   c: Context,
   problem: Problem,
-  options: RouteOptions,
+  options: AnswerOptions,
 ): Response {
   return decide(error, c, problem, options, (answer) =>
     // Through the context, so that the headers which middlewares have set are kept.
@@ -31,7 +34,7 @@ export function describeError(
   error: unknown,
   c: Context,
   problem: Problem,
-  options: RouteOptions,
+  options: AnswerOptions,
 ): string {
   return decide(
     error,
@@ -43,7 +46,7 @@ export function describeError(
 }
 
 /** Tells the listener of an error, if there is one. */
-export function reportError(error: unknown, c: Context, { onError }: RouteOptions): void {
+export function reportError(error: unknown, c: Context, { onError }: AnswerOptions): void {
   if (onError === undefined) return;
   (async () => await onError(error, c))().catch(() => {}); // documented on `RouteOptions`
 }
@@ -52,7 +55,7 @@ function decide<T>(
   error: unknown,
   c: Context,
   problem: Problem,
-  options: RouteOptions,
+  options: AnswerOptions,
   render: (answer: Problem | Response) => T,
 ): T {
   try {

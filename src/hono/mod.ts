@@ -3,8 +3,10 @@
  * details (RFC 9457).
  *
  * Data from outside is validated by the definition of its message, and errors tell a client nothing
- * of the server. Events keep their order and are not repeated: a stream that breaks off is not
- * resumed, and a client that comes back learns so.
+ * of the server. What may change something is not run over `GET`. Events keep their order, and a
+ * request never runs twice because its client comes back: a stream that breaks off is resumed where a
+ * replay log keeps it, and otherwise the client learns that it is gone. Hono's own client knows the
+ * types of the routes. Ticks of background jobs and the health of the application have routes too.
  *
  * @example A query over HTTP
  * ```ts
@@ -30,9 +32,32 @@
  * @module
  */
 
+export type {
+  ClientArgument,
+  ClientInput,
+  ClientJson,
+  ClientQuery,
+  NoContentResponse,
+  ProblemResponse,
+  QueryValue,
+  ResultResponse,
+  SendResponse,
+  SseResponse,
+  TextKey,
+} from "./client_types.ts";
 export { cqrs, type CqrsEnv } from "./cqrs.ts";
+export type { EventNames } from "./event_names.ts";
+export type { HealthCheck } from "./health_check.ts";
+export {
+  type HealthCheckReport,
+  type HealthReport,
+  type HealthResponse,
+  healthRoute,
+  type HealthRouteOptions,
+} from "./health_route.ts";
 export type { Problem } from "./problem.ts";
 export type { RouteInput } from "./route_input.ts";
-export type { RouteData, RouteHandler } from "./route_message.ts";
+export type { RouteContext, RouteData, RouteHandler, ValidatedInput } from "./route_message.ts";
 export type { RouteOptions, SseRouteOptions } from "./route_options.ts";
 export { type Routes, routes } from "./routes.ts";
+export { type TickHandler, tickRoute, type TickRouteOptions } from "./tick_route.ts";

@@ -17,8 +17,9 @@ export interface Problem {
   readonly detail?: string | undefined;
   /**
    * The condition, for programs. The routes themselves give `invalid_json`, `forbidden_key`,
-   * `body_too_large`, `body_unreadable`, `unsupported_media_type`, `method_not_allowed`,
-   * `message_validation`, `event_handling`, `replay_log_full`, `stream_gone` and `internal`.
+   * `body_too_large`, `body_unreadable`, `headers_too_large`, `unsupported_media_type`,
+   * `method_not_allowed`, `message_validation`, `event_handling`, `replay_log_full`, `stream_gone`
+   * and `internal`; those of ticks `unauthorized`, `tick_running`, `tick_timeout` and `client_left`.
    */
   readonly code?: string | undefined;
   /** What is wrong with the data, and where; at most the first 100 issues. */
@@ -125,6 +126,7 @@ const TITLES: ReadonlyMap<number, string> = new Map([
   [423, "Locked"],
   [428, "Precondition Required"],
   [429, "Too Many Requests"],
+  [431, "Request Header Fields Too Large"],
   [500, "Internal Server Error"],
   [501, "Not Implemented"],
   [502, "Bad Gateway"],

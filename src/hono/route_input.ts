@@ -1,9 +1,10 @@
 import type { HonoRequest } from "hono";
 import { forbiddenKey, readJson } from "./json_body.ts";
+import { DEFAULT_MAX_BODY_BYTES, type RouteOptions } from "./route_options.ts";
 
 /** What a request brings. Nothing of it is read before it is asked for, and its members may be taken out. */
 export interface RouteInput {
-  /** The path's parameters. */
+  /** The path's parameters; those that the option `params` names, if it is given. */
   readonly params: Readonly<Record<string, string>>;
   /** The query's parameters; one that is given several times is an array. */
   readonly query: Readonly<Record<string, string | readonly string[]>>;
@@ -18,11 +19,14 @@ export interface RouteInput {
 }
 
 /** Gives access to what a request brings. */
-export function routeInput(req: HonoRequest, maxBodyBytes: number): RouteInput {
+export function routeInput(req: HonoRequest, options: RouteOptions): RouteInput {
+  const { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, params } = options;
   let body: Promise<unknown> | undefined;
   return {
     get params() {
-      return req.param();
+      const all: Record<string, string> = req.param();
+      if (params === undefined) return all;
+      return Object.fromEntries(Object.entries(all).filter(([name]) => params.includes(name)));
     },
     get query() {
       return readQuery(req);

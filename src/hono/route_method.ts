@@ -13,15 +13,24 @@ const IDLE_METHODS: ReadonlySet<string> = new Set(["OPTIONS", "TRACE"]);
  */
 export function checkMethod(method: string, isSafe: boolean): void {
   if (IDLE_METHODS.has(method) || (SAFE_METHODS.has(method) && !isSafe)) {
-    throw methodNotAllowed(method, isSafe);
+    throw methodNotAllowed(method, methodsOf(isSafe));
   }
 }
 
-/** The method does nothing here. */
-export function methodNotAllowed(method: string, isSafe: boolean): RefusedRequestError {
+/** The methods to be named to a client that uses another one. */
+export function methodsOf(isSafe: boolean): string {
+  return isSafe ? "GET, HEAD, POST" : "POST";
+}
+
+/**
+ * The method does nothing here.
+ *
+ * @param allow Names those that do.
+ */
+export function methodNotAllowed(method: string, allow: string): RefusedRequestError {
   return new RefusedRequestError({
     status: 405,
     detail: `The method ${method} is not allowed here`,
     code: "method_not_allowed",
-  }, { headers: { allow: isSafe ? "GET, HEAD, POST" : "POST" } });
+  }, { headers: { allow } });
 }

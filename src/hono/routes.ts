@@ -1,7 +1,14 @@
-import type { Env } from "hono";
+import type { Env, Input } from "hono";
 import type { App } from "../mediator/mod.ts";
-import type { AnyMessage, AnyRequest, AnyStreamRequest, Definition } from "../message/mod.ts";
-import type { RouteData, RouteHandler } from "./route_message.ts";
+import type {
+  AnyMessage,
+  AnyRequest,
+  AnyStreamRequest,
+  Definition,
+  ItemOf,
+} from "../message/mod.ts";
+import type { ClientInput, SendResponse, SseResponse } from "./client_types.ts";
+import type { RouteData, RouteHandler, ValidatedInput } from "./route_message.ts";
 import { checkRouteOptions, type RouteOptions, type SseRouteOptions } from "./route_options.ts";
 import { sendRoute } from "./send_route.ts";
 import { sseRoute, type StreamSource } from "./sse_route.ts";
@@ -18,8 +25,12 @@ import { sseRoute, type StreamSource } from "./sse_route.ts";
  * `traceparent` and `x-correlation-id` become metadata of the message when they are well-formed.
  *
  * No error leaves these handlers. They answer with problem details (RFC 9457): 400 for data that
- * cannot be read or is not valid, 413 and 415 for bodies that are too large or no JSON, 500 for
- * everything else, with a text that tells nothing of the server. `mapError` decides otherwise.
+ * cannot be read or is not valid, 405 for methods that may not run the message, 413 and 415 for bodies
+ * that are too large or no JSON, 431 for headers that are too large, 500 for everything else, with a
+ * text that tells nothing of the server. `mapError` decides otherwise.
+ *
+ * Hono's client learns from the handlers what to give and what it gets: the data of the message, as
+ * JSON or in the query, its result or a problem ({@linkcode ClientInput}, {@linkcode SendResponse}).
  *
  * @typeParam M The messages that the application handles.
  */
@@ -31,24 +42,28 @@ export interface Routes<in M extends AnyMessage> {
    * `c.status()`; and with 204 when the result is `undefined`. A result that its definition
    * describes with a schema is validated, so that what the schema does not know is not sent.
    *
-   * `GET` and `HEAD` run queries alone, and commands that are declared safe: see
-   * {@linkcode RouteOptions.safe}.
+   * `GET`, `HEAD` and `QUERY` run what is safe alone, which queries are: see
+   * {@linkcode RouteOptions.safe}. `OPTIONS` and `TRACE` run nothing.
    *
    * A client that leaves does not cancel it.
+   *
+   * @throws {RangeError} If an option is out of its range.
+   */
+  send<T extends M & AnyRequest, K extends string = string, S extends boolean = boolean>(
+    definition: Definition<T>,
+    options?: RouteOptions<K, S>,
+  ): RouteHandler<Env, ClientInput<T, K, S>, SendResponse<T>>;
+  /**
+   * Answers with the result of a command or query, as above.
    *
    * @param from Gives the data of the message.
    * @throws {RangeError} If an option is out of its range.
    */
-  send<T extends M & AnyRequest, E extends Env = Env>(
+  send<T extends M & AnyRequest, E extends Env = Env, I extends Input = ValidatedInput>(
     definition: Definition<T>,
-    from?: RouteData<E>,
+    from?: RouteData<E, I>,
     options?: RouteOptions,
-  ): RouteHandler<E>;
-  /** Answers with the result of a command or query, whose data nothing else gives. */
-  send<T extends M & AnyRequest, E extends Env = Env>(
-    definition: Definition<T>,
-    options: RouteOptions,
-  ): RouteHandler<E>;
+  ): RouteHandler<E, I, SendResponse<T>>;
   /**
    * Answers with the items of a streaming request as Server-Sent Events: `start`, one `item` for
    * each item, then `done`, or `failure` with a problem. Their data is JSON, and their ids are those
@@ -60,24 +75,32 @@ export interface Routes<in M extends AnyMessage> {
    * had ended, so that an `EventSource` stops; otherwise one `stream_gone`, and 204 when it comes
    * again: nothing runs twice.
    *
+   * With a replay log ({@linkcode SseRouteOptions.replay}) a client that comes back goes on where it
+   * was, and leaving does not cancel the run at once: `DELETE` of the run's URL does.
+   *
    * It looks at the method itself, so that one handler serves a path as `api.all(path, …)`. `POST`
    * and other methods start a run, `GET` only if the request is declared safe (see
-   * {@linkcode RouteOptions.safe}); an `EventSource` needs that. `HEAD` answers with the headers and
-   * starts nothing. `DELETE` has nothing to cancel and is answered with 405.
+   * {@linkcode RouteOptions.safe}); an `EventSource` that starts it needs that. `HEAD` answers with the
+   * headers and starts nothing. `DELETE` starts nothing either, and is answered with 405 where it has
+   * nothing to cancel.
+   *
+   * @throws {RangeError} If an option is out of its range.
+   */
+  sse<T extends M & AnyStreamRequest, K extends string = string, S extends boolean = boolean>(
+    definition: Definition<T>,
+    options?: SseRouteOptions<ItemOf<T>, K, S>,
+  ): RouteHandler<Env, ClientInput<T, K, S>, SseResponse>;
+  /**
+   * Answers with the items of a streaming request, as above.
    *
    * @param from Gives the data of the message.
    * @throws {RangeError} If an option is out of its range.
    */
-  sse<T extends M & AnyStreamRequest, E extends Env = Env>(
+  sse<T extends M & AnyStreamRequest, E extends Env = Env, I extends Input = ValidatedInput>(
     definition: Definition<T>,
-    from?: RouteData<E>,
-    options?: SseRouteOptions,
-  ): RouteHandler<E>;
-  /** Answers with the items of a streaming request, whose data nothing else gives. */
-  sse<T extends M & AnyStreamRequest, E extends Env = Env>(
-    definition: Definition<T>,
-    options: SseRouteOptions,
-  ): RouteHandler<E>;
+    from?: RouteData<E, I>,
+    options?: SseRouteOptions<ItemOf<T>>,
+  ): RouteHandler<E, I, SseResponse>;
 }
 
 /**
@@ -123,6 +146,30 @@ export interface Routes<in M extends AnyMessage> {
  * const counted = await (await api.request("/count/2")).text();
  * assert.match(counted, /event: item\nid: [\w-]+:1\ndata: 1\n\nevent: item\nid: [\w-]+:2\ndata: 2\n\n/);
  * ```
+ *
+ * @example The same command, with Hono's client
+ * ```ts
+ * import { bootstrap, command, handlers } from "@sluice/cqrs";
+ * import { routes } from "@sluice/cqrs/hono";
+ * import { Hono } from "hono";
+ * import { hc } from "hono/client";
+ * import { z } from "zod";
+ * import assert from "node:assert/strict";
+ *
+ * const Rename = command("user.rename", z.object({ id: z.string(), name: z.string() }))
+ *   .returns<{ greeting: string }>();
+ * const app = bootstrap(
+ *   handlers().on(Rename, ({ id, name }) => ({ greeting: `${id} is ${name}` })),
+ * );
+ *
+ * const api = new Hono().put("/users/:id", routes(app).send(Rename, { params: ["id"] }));
+ * const client = hc<typeof api>("http://localhost", { fetch: api.request });
+ *
+ * const response = await client.users[":id"].$put({ param: { id: "u1" }, json: { name: "Ada" } });
+ * assert.ok(response.ok);
+ * const { greeting } = await response.json();
+ * assert.equal(greeting, "u1 is Ada");
+ * ```
  */
 export function routes<M extends AnyMessage>(
   app: App<M>,
@@ -130,27 +177,31 @@ export function routes<M extends AnyMessage>(
 ): Routes<M> {
   checkRouteOptions(options);
   return {
-    send: (definition, first, second?: RouteOptions) =>
-      sendRoute(app, sourceOf(definition, options, first, second)),
-    sse: (definition, first, second?: SseRouteOptions) =>
-      sseRoute(app, sourceOf(definition, options, first, second)),
+    send: <T extends M & AnyRequest>(
+      definition: Definition<T>,
+      first?: First<ItemOf<T>>,
+      second?: RouteOptions,
+    ) => sendRoute(app, sourceOf(definition, options, first, second)),
+    sse: <T extends M & AnyStreamRequest>(
+      definition: Definition<T>,
+      first?: First<ItemOf<T>>,
+      second?: SseRouteOptions<ItemOf<T>>,
+    ) => sseRoute(app, sourceOf(definition, options, first, second)),
   };
 }
 
-function sourceOf<T extends AnyMessage, E extends Env>(
+/** What may follow the definition of a route with items of type `I`. */
+type First<I> = RouteData<Env> | SseRouteOptions<I> | undefined;
+
+function sourceOf<T extends AnyMessage>(
   definition: Definition<T>,
   shared: SseRouteOptions,
-  first: RouteData<E> | SseRouteOptions | undefined,
-  second: SseRouteOptions | undefined,
-): StreamSource<T, E> {
-  return typeof first === "object"
-    ? { definition, from: undefined, options: merged(shared, first) }
-    : { definition, from: first, options: merged(shared, second) };
-}
-
-/** The options of one route. */
-function merged(options: SseRouteOptions, own: SseRouteOptions | undefined): SseRouteOptions {
-  const all = { ...options, ...own };
-  checkRouteOptions(all);
-  return all;
+  first: First<ItemOf<T>>,
+  second: SseRouteOptions<ItemOf<T>> | undefined,
+): StreamSource<T> {
+  const [from, own] = typeof first === "object" ? [undefined, first] : [first, second];
+  const eventNames = { ...shared.eventNames, ...own?.eventNames };
+  const options = { ...shared, ...own, eventNames };
+  checkRouteOptions(options);
+  return { definition, from, options };
 }

@@ -1,11 +1,15 @@
 import type { ItemStream } from "../mediator/mod.ts";
 import type { SseEvent } from "../stream/mod.ts";
+import type { NamesInUse } from "./event_names.ts";
 import { idOfEnd, idOfEvent } from "./run_id.ts";
 
 /** How a run makes of items what clients read. */
-export interface RunListener {
+export interface RunListener<I> {
   /** Makes of an item what leaves the server; `undefined` leaves it as it is. */
-  readonly check: ((item: unknown) => Promise<unknown>) | undefined;
+  readonly check: ((item: I) => Promise<I>) | undefined;
+  /** Gives the data of an item. */
+  readonly serialize: (item: I) => string;
+  readonly names: NamesInUse<I>;
   /** Gives what the client may know of an error, as JSON. */
   describe(error: unknown): string;
   /** Is told of an error that the client is not there to see. */
@@ -18,11 +22,11 @@ const DONE: IteratorResult<SseEvent, undefined> = { done: true, value: undefined
  * The events of one run of a streaming request: `start`, an `item` for each item, and `done` or
  * `failure`. It is no generator, because a generator's `return()` waits for a pending `next()`.
  */
-export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, void> {
+export class RunEvents<I> implements AsyncIterableIterator<SseEvent, undefined, void> {
   readonly #run: string;
   readonly #url: string | undefined;
-  readonly #items: ItemStream<unknown>;
-  readonly #listener: RunListener;
+  readonly #items: ItemStream<I>;
+  readonly #listener: RunListener<I>;
   #isStarted = false;
   #isOver = false;
   #count = 0;
@@ -30,8 +34,8 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
   /** @param run Identifies the run, by which `url` resumes it, if it can be resumed. */
   constructor(
     run: { readonly id: string; readonly url: string | undefined },
-    items: ItemStream<unknown>,
-    listener: RunListener,
+    items: ItemStream<I>,
+    listener: RunListener<I>,
   ) {
     this.#run = run.id;
     this.#url = run.url;
@@ -47,9 +51,8 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
     if (this.#isOver) return Promise.resolve(DONE);
     if (this.#isStarted) return this.#items.next().then(this.#onItem, this.#onError);
     this.#isStarted = true;
-    return Promise.resolve(
-      this.#event("start", JSON.stringify({ run: this.#run, url: this.#url })),
-    );
+    const data = JSON.stringify({ run: this.#run, url: this.#url });
+    return Promise.resolve(this.#event(this.#listener.names.start, data));
   }
 
   /** Leaves the run, at once: its handler's signal aborts, and its `finally` runs. */
@@ -59,17 +62,18 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
     return DONE;
   }
 
-  readonly #onItem = (result: IteratorResult<unknown>) => {
+  readonly #onItem = (result: IteratorResult<I, undefined>) => {
     if (this.#isOver) return DONE;
-    if (result.done === true) return this.#last("done", "{}");
-    const { check } = this.#listener;
+    const { check, names } = this.#listener;
+    if (result.done === true) return this.#last(names.done, "{}");
     if (check !== undefined) return check(result.value).then(this.#onChecked, this.#onRefused);
     return this.#onChecked(result.value);
   };
 
-  readonly #onChecked = (item: unknown) => {
+  readonly #onChecked = (item: I) => {
+    const { names, serialize } = this.#listener;
     try {
-      return this.#event("item", encodeItem(item));
+      return this.#event(names.ofItem(item), textOf(serialize(item)));
     } catch (error) {
       return this.#abandon(error);
     }
@@ -77,7 +81,8 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
 
   readonly #onRefused = (error: unknown) => this.#abandon(error);
 
-  readonly #onError = (error: unknown) => this.#last("failure", this.#listener.describe(error));
+  readonly #onError = (error: unknown) =>
+    this.#last(this.#listener.names.failure, this.#listener.describe(error));
 
   /** Ends a run whose handler waits at its `yield`. */
   async #abandon(error: unknown): Promise<IteratorResult<SseEvent, undefined>> {
@@ -103,8 +108,8 @@ export class RunEvents implements AsyncIterableIterator<SseEvent, undefined, voi
   }
 }
 
-function encodeItem(item: unknown): string {
-  const text: string | undefined = JSON.stringify(item);
-  if (text === undefined) throw new TypeError(`Cannot encode an item as JSON: ${typeof item}`);
-  return text;
+/** What a serializer gave, which may not have kept its promise: JSON has nothing for `undefined`. */
+function textOf(data: unknown): string {
+  if (typeof data === "string") return data;
+  throw new TypeError(`Cannot encode an item: its serializer gave no text but ${typeof data}`);
 }

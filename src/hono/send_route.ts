@@ -1,25 +1,25 @@
-import type { Context, Env } from "hono";
+import type { Context } from "hono";
 import type { Sender } from "../mediator/mod.ts";
 import { type AnyRequest, type Definition, validate } from "../message/mod.ts";
 import { respondToError } from "./error_answer.ts";
 import { problemOfHandling } from "./problem.ts";
-import { type MessageSource, readMessage, type RouteHandler } from "./route_message.ts";
+import { type AnyRouteHandler, guarded } from "./route_guard.ts";
+import { type MessageSource, readMessage } from "./route_message.ts";
 
 /** Makes a route that answers with the result of a command or query. */
-export function sendRoute<M extends AnyRequest, E extends Env>(
+export function sendRoute<M extends AnyRequest>(
   app: Sender<M>,
-  source: MessageSource<M, E>,
-): RouteHandler<E> {
-  return async function send(c) {
+  source: MessageSource<M>,
+): AnyRouteHandler {
+  return guarded(source.options, async (c) => {
     const request = await readMessage(c, source);
-    if (request instanceof Response) return request;
     try {
       // The signal of the HTTP request is no use here: on Deno it aborts after a success as well.
-      return respond(c, await checked(source.definition, await app.send(request)));
+      return respondWithResult(c, await checked(source.definition, await app.send(request)));
     } catch (error) {
       return respondToError(error, c, problemOfHandling(error), source.options);
     }
-  };
+  });
 }
 
 /** The result as its schema describes it: what the schema does not know stays on the server. */
@@ -30,7 +30,8 @@ function checked<M extends AnyRequest>(
   return answerSchema === undefined ? result : validate(type, answerSchema, result);
 }
 
-function respond(c: Context, result: unknown): Response {
+/** Answers with a result as JSON, or with 204 if there is none. */
+export function respondWithResult(c: Context, result: unknown): Response {
   if (result === undefined) return c.body(null, 204);
   const text: string | undefined = JSON.stringify(result);
   if (text === undefined) throw new TypeError(`Cannot encode a result as JSON: ${typeof result}`);

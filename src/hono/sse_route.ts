@@ -1,13 +1,15 @@
-import type { Context, Env } from "hono";
+import type { Context } from "hono";
 import type { App } from "../mediator/mod.ts";
-import { type AnyMessage, type AnyStreamRequest, validate } from "../message/mod.ts";
+import { type AnyMessage, type AnyStreamRequest, type ItemOf, validate } from "../message/mod.ts";
 import { type SseEvent, sseStream } from "../stream/mod.ts";
 import { describeError, reportError, respondToError } from "./error_answer.ts";
-import { encodeProblem, problemOfHandling, problemOfRequest } from "./problem.ts";
+import { type NamesInUse, namesInUse } from "./event_names.ts";
+import { encodeProblem, problemOfHandling } from "./problem.ts";
 import { record } from "./recording.ts";
 import { ReplayedEvents } from "./replayed_events.ts";
-import { methodNotAllowed } from "./route_method.ts";
-import { type MessageSource, readMessage, type RouteHandler } from "./route_message.ts";
+import { type AnyRouteHandler, guarded } from "./route_guard.ts";
+import { type MessageSource, readMessage } from "./route_message.ts";
+import { methodNotAllowed, methodsOf } from "./route_method.ts";
 import { isSafe, type SseRouteOptions } from "./route_options.ts";
 import { type RunAccess, runAccess } from "./run_access.ts";
 import { RunEvents } from "./run_events.ts";
@@ -23,120 +25,135 @@ const HEADERS = {
 const DEFAULT_RETRY_MS = 3_000;
 
 /** Where the message of a streaming route comes from. */
-export interface StreamSource<M extends AnyMessage, E extends Env> extends MessageSource<M, E> {
-  readonly options: SseRouteOptions;
+export interface StreamSource<M extends AnyMessage> extends MessageSource<M> {
+  readonly options: SseRouteOptions<ItemOf<M>>;
+}
+
+/** What is decided once for a streaming route. */
+interface StreamRoute<M extends AnyMessage> extends StreamSource<M> {
+  readonly app: App<M>;
+  readonly access: RunAccess | undefined;
+  readonly names: NamesInUse<ItemOf<M>>;
 }
 
 /** Makes a route that answers with the items of a streaming request as Server-Sent Events. */
-export function sseRoute<M extends AnyStreamRequest, E extends Env>(
+export function sseRoute<M extends AnyStreamRequest>(
   app: App<M>,
-  source: StreamSource<M, E>,
-): RouteHandler<E> {
+  source: StreamSource<M>,
+): AnyRouteHandler {
   const { definition, options } = source;
   const access = runAccess(definition.type, options);
-  return async function sse(c) {
+  const route = { ...source, app, access, names: namesInUse(options.eventNames) };
+  return guarded(options, async (c) => {
     const { method } = c.req;
     // Hono runs the handler of GET for HEAD, and drops the body without cancelling it.
     if (method === "HEAD") return c.body(null, 200, HEADERS);
+    if (method === "DELETE") return await cancel(c, route);
     const back = readReturn(c);
-    try {
-      if (method === "DELETE") return await cancel(c, source, access);
-      if (back !== undefined) return await resume(c, back, options, access);
-    } catch (error) {
-      return respondToError(error, c, problemOfRequest(error), options);
-    }
+    if (back !== undefined) return await resume(c, back, route);
     const request = await readMessage(c, source);
-    if (request instanceof Response) return request;
     try {
       await app.start();
-      return await start(c, app, request, source, access);
+      return await start(c, request, route);
     } catch (error) {
       return respondToError(error, c, problemOfHandling(error), options);
     }
-  };
+  });
 }
 
-async function start<M extends AnyStreamRequest, E extends Env>(
-  c: Context<E>,
-  app: App<M>,
+async function start<M extends AnyStreamRequest>(
+  c: Context,
   request: M,
-  { definition: { type, answerSchema }, options }: StreamSource<M, E>,
-  access: RunAccess | undefined,
+  route: StreamRoute<M>,
 ): Promise<Response> {
+  const { access, options } = route;
   const id = crypto.randomUUID();
-  const url = access && urlOfRun(id);
-  const open = () =>
-    new RunEvents({ id, url }, app.stream(request), {
-      check: answerSchema && ((item) => validate(type, answerSchema, item)),
-      describe: (error) => describeError(error, c, problemOfHandling(error), options),
-      report: (error) => reportError(error, c, options),
-    });
-  if (access === undefined) return respond(c, open(), options);
+  if (access === undefined) return respond(c, open(c, id, request, route), route);
   const owner = await access.ownerOf(c);
   const writer = await access.log.create(id, owner);
   const reader = await access.log.open(id, owner, 0);
   if (reader === undefined) throw writer.signal.reason;
   const end = idOfEnd(id);
-  const recorded = record(open(), writer, (event) => event.id === end).catch(async (error) => {
+  const events = open(c, id, request, route);
+  const recorded = record(events, writer, (event) => event.id === end).catch(async (error) => {
     reportError(error, c, options);
     await access.log.delete(id, owner);
   });
   keepAlive(c, recorded.catch((error) => reportError(error, c, options)));
-  return respond(c, new ReplayedEvents(id, reader, 0, goneEvent()), options, id);
+  return respond(c, new ReplayedEvents(id, reader, 0, goneEvent(route)), route, id);
+}
+
+/** The events of a new run. */
+function open<M extends AnyStreamRequest>(
+  c: Context,
+  id: string,
+  request: M,
+  { app, definition, options, access, names }: StreamRoute<M>,
+): RunEvents<ItemOf<M>> {
+  const { type, answerSchema } = definition;
+  return new RunEvents({ id, url: access && urlOfRun(id) }, app.stream(request), {
+    check: answerSchema && (async (item) => await validate(type, answerSchema, item) as ItemOf<M>),
+    serialize: options.serialize ?? JSON.stringify,
+    names,
+    describe: (error) => describeError(error, c, problemOfHandling(error), options),
+    report: (error) => reportError(error, c, options),
+  });
 }
 
 /** Answers a client that comes back to a run, which is not started anew in any case. */
-async function resume(
+async function resume<M extends AnyMessage>(
   c: Context,
   back: Return,
-  options: SseRouteOptions,
-  access: RunAccess | undefined,
+  route: StreamRoute<M>,
 ): Promise<Response> {
   if (back.kind === "ended") return c.body(null, 204);
+  const { access } = route;
   if (back.kind === "resume" && access !== undefined) {
     const { run, position } = back;
     const reader = await access.log.open(run, await access.ownerOf(c), position);
     if (reader !== undefined) {
-      return respond(c, new ReplayedEvents(run, reader, position, goneEvent()), options, run);
+      const events = new ReplayedEvents(run, reader, position, goneEvent(route));
+      return respond(c, events, route, run);
     }
   }
-  return respond(c, only(goneEvent()), options);
+  return respond(c, only(goneEvent(route)), route);
 }
 
 /** Cancels a run because its client asks for it. */
-async function cancel<M extends AnyMessage, E extends Env>(
-  c: Context<E>,
-  { definition, options }: StreamSource<M, E>,
-  access: RunAccess | undefined,
+async function cancel<M extends AnyMessage>(
+  c: Context,
+  { access, definition, options }: StreamRoute<M>,
 ): Promise<Response> {
   const run = runOfUrl(c);
   if (run === undefined || access === undefined) {
-    throw methodNotAllowed(c.req.method, isSafe(definition, options));
+    throw methodNotAllowed(c.req.method, methodsOf(isSafe(definition, options)));
   }
   if (await access.log.delete(run, await access.ownerOf(c))) return c.body(null, 204);
   const problem = { status: 404, detail: "There is no such run", code: "stream_gone" };
   return respondToError(new Error(problem.detail), c, problem, options);
 }
 
-function respond(
+function respond<M extends AnyMessage>(
   c: Context,
   events: AsyncIterable<SseEvent>,
-  options: SseRouteOptions,
+  { options }: StreamRoute<M>,
   run?: string,
 ): Response {
   const location = run === undefined ? {} : { location: urlOfRun(run) };
   const body = sseStream(events, { retryMs: DEFAULT_RETRY_MS, ...options });
-  return c.body(body, 200, { ...HEADERS, ...location });
+  // Where there is none, Hono's etag reads the stream to its end to make one. It is never the same.
+  const etag = `W/"${crypto.randomUUID()}"`;
+  return c.body(body, 200, { ...HEADERS, ...location, etag });
 }
 
 /** Says that a run, or the client's place in it, is gone. */
-function goneEvent(): SseEvent {
+function goneEvent<M extends AnyMessage>({ names }: StreamRoute<M>): SseEvent {
   const data = encodeProblem({
     status: 410,
     detail: "The stream cannot be resumed",
     code: "stream_gone",
   });
-  return { event: "stream_gone", id: GONE_ID, data };
+  return { event: names.gone, id: GONE_ID, data };
 }
 
 async function* only(event: SseEvent): AsyncGenerator<SseEvent, undefined> {

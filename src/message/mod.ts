@@ -51,6 +51,7 @@ export {
   type LeftOutOfJson,
   type NotJson,
   type OutputOf,
+  type PlainJson,
   type SchemaIssue,
   type SchemaResult,
   type StandardSchema,

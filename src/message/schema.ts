@@ -79,12 +79,22 @@ export interface NotJson<T> {
 /** What JSON leaves out of an object. */
 export type LeftOutOfJson = symbol | ((...args: never[]) => unknown);
 
+/** What JSON is made of. */
+export type PlainJson =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly PlainJson[]
+  | { readonly [key: string]: PlainJson };
+
 /**
  * What `JSON.parse(JSON.stringify(value))` makes of a value of type `T`, as far
  * as types can tell.
  */
 export type JsonOf<T> = unknown extends T ? T
-  : T extends string | number | boolean | null | undefined ? T
+  : T extends PlainJson ? T // also of types that contain themselves
   : T extends bigint ? NotJson<T>
   : T extends { toJSON(...args: never[]): infer R } ? JsonOf<R>
   : T extends LeftOutOfJson ? undefined

@@ -15,8 +15,15 @@ import {
   PublishError,
   SluiceError,
 } from "@sluice/cqrs";
+import {
+  ConnectionLostError,
+  HttpProblemError,
+  StreamFailureError,
+  StreamGoneError,
+  UnexpectedResponseError,
+} from "@sluice/cqrs/client";
 import { ProviderNotFoundError } from "@sluice/cqrs/container";
-import { SseParseError } from "@sluice/cqrs/stream";
+import { ReplayLogFullError, SseParseError } from "@sluice/cqrs/stream";
 import assert from "node:assert/strict";
 import { readSettings, readText, root } from "./repository.ts";
 
@@ -30,12 +37,14 @@ const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   AppClosedError: (cause) => new AppClosedError({ cause }),
   ChainExhaustedError: (cause) => new ChainExhaustedError("meeting.join", { cause }),
   CircuitOpenError: (cause) => new CircuitOpenError("payments", 1_000, { cause }),
+  ConnectionLostError: (cause) => new ConnectionLostError(3, { cause }),
   DuplicateHandlerError: (cause) => new DuplicateHandlerError("meeting.join", { cause }),
   EventCycleError: (cause) => new EventCycleError(["a", "b", "a"], { cause }),
   EventHandlingError: (cause) =>
     new EventHandlingError([{ event: Joined(), error: cause }], undefined),
   HandlerNotFoundError: (cause) => new HandlerNotFoundError("meeting.join", { cause }),
   HandlerSettledError: (cause) => new HandlerSettledError("meeting.join", { cause }),
+  HttpProblemError: (cause) => new HttpProblemError(404, {}, { cause }),
   MessageDecodeError: (cause) =>
     new MessageDecodeError(new Uint8Array(3), "meeting.join", { cause }),
   MessageEncodeError: (cause) => new MessageEncodeError("meeting.join", { cause }),
@@ -43,7 +52,11 @@ const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   NoPublisherError: (cause) => new NoPublisherError("meeting.joined", { cause }),
   ProviderNotFoundError: (cause) => new ProviderNotFoundError("Clock", { cause }),
   PublishError: (cause) => new PublishError({ id: "1", topic: "meetings" }, { cause }),
+  ReplayLogFullError: (cause) => new ReplayLogFullError(1_000, { cause }),
   SseParseError: () => new SseParseError(1024),
+  StreamFailureError: (cause) => new StreamFailureError({}, { cause }),
+  StreamGoneError: (cause) => new StreamGoneError({}, { cause }),
+  UnexpectedResponseError: (cause) => new UnexpectedResponseError("it is no JSON", { cause }),
 };
 
 type ErrorClass = new (...args: never[]) => SluiceError;

@@ -29,7 +29,8 @@ export const importTable: Readonly<Record<string, Row>> = {
     packages: [],
   },
   stream: {
-    lives: "async iterators and Web Streams, bounded concurrency, SSE encoder and parser",
+    lives:
+      "async iterators and Web Streams, bounded concurrency, SSE encoder and parser, replay log",
     folders: [],
     types: [],
     packages: [],
@@ -52,17 +53,29 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: [],
     packages: [],
   },
+  background: {
+    lives: "jobs that are done in bounded steps, whoever drives them",
+    folders: [],
+    types: [],
+    packages: [],
+  },
   container: {
-    lives: "a small container for services and handler classes",
+    lives: "a small container for services and handler classes, adapters for awilix and Needle DI",
     folders: ["mediator"],
     types: [],
     packages: [],
   },
   hono: {
-    lives: "routes that answer with JSON, problem details and SSE",
+    lives: "routes that answer with JSON, problem details and SSE; routes for ticks and health",
     folders: ["message", "stream", "mediator"],
-    types: [],
+    types: ["background"],
     packages: ["hono"],
+  },
+  client: {
+    lives: "the other end of the routes: a typed client that resumes",
+    folders: ["stream", "resilience"],
+    types: ["message"],
+    packages: [],
   },
   testing: {
     lives: "what a test needs: a manual clock, cases that every implementation of a port must pass",

@@ -9,6 +9,7 @@ import { readSettings, runDeno } from "./repository.ts";
  */
 const maxKiB: Readonly<Record<string, number>> = {
   ".": 15,
+  "./client": 8,
   "./container": 4,
   "./hono": 20,
   "./stream": 8,

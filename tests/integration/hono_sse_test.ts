@@ -18,7 +18,7 @@ function serve(handle: Watcher, options?: SseRouteOptions) {
     { onError: (error) => void told.push(error), ...options },
   );
   const api = new Hono()
-    .get("/watch", http.sse(Watch))
+    .get("/watch", http.sse(Watch, { safe: true }))
     .post("/store", http.send(Store))
     .get("/ping", (c) => c.text("pong"));
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, api.fetch);
@@ -179,6 +179,18 @@ Deno.test("sse() leaves nothing running for a client that leaves without reading
     connection.close();
   }
   for (let quiet = 0; quiet < 20; quiet = running === 0 ? quiet + 1 : 0) await server.ping();
+});
+
+Deno.test("sse() answers HEAD and leaves nothing running", async () => {
+  const { handle, steps } = waiting("one");
+  const clock = new ManualClock();
+  await using server = serve(handle, { clock });
+  const response = await fetch(`${server.url}/watch`, { method: "HEAD" });
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  assert.equal(await response.text(), "");
+  await server.ping();
+  assert.deepEqual([steps, clock.pendingTimers], [[], 0]);
 });
 
 Deno.test("sse() stops a handler whose client does not read", async () => {

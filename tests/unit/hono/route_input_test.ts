@@ -60,6 +60,27 @@ for (const method of ["POST", "PUT", "PATCH"]) {
   });
 }
 
+for (const init of [{}, post({ part: "2" })]) {
+  const { method = "GET" } = init;
+  Deno.test(`routes() take the parameters of the path for ${method} that are named, and no others`, async () => {
+    const named = http.send(Echo, { safe: true, params: ["id", "missing"] });
+    const api = new Hono().all("/:tenant/:id", named);
+    const response = await api.request("/t1/1?part=2", init);
+    assert.deepEqual(await response.json(), { id: "1", part: "2" });
+  });
+}
+
+Deno.test("routes() take no parameters of the path when none is named", async () => {
+  const api = new Hono().get("/:id", http.send(Echo, { safe: true, params: [] }));
+  assert.deepEqual(await (await api.request("/1?id=2")).json(), { id: "2" });
+});
+
+Deno.test("routes() hand `from` the parameters of the path that are named", async () => {
+  const from: RouteData<object> = (_c, { params }) => params;
+  const api = new Hono().get("/:a/:b", http.send(Echo, from, { safe: true, params: ["b"] }));
+  assert.deepEqual(await (await api.request("/1/2")).json(), { b: "2" });
+});
+
 Deno.test("routes() let the path win over the body", async () => {
   assert.deepEqual(await echoed("/items/1", post({ id: "2", part: "3" })), { id: "1", part: "3" });
 });

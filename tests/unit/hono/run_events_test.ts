@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, streamRequest } from "../../../mod.ts";
+import { namesInUse } from "../../../src/hono/event_names.ts";
 import { RunEvents } from "../../../src/hono/run_events.ts";
 
 const Watch = streamRequest("watch").yields<number>();
 
 /** The events of a run whose handler is `handle`. */
-function eventsOf(handle: () => AsyncIterable<number>): RunEvents {
+function eventsOf(handle: () => AsyncIterable<number>): RunEvents<number> {
   return new RunEvents(
     { id: "run", url: undefined },
     bootstrap(handlers().on(Watch, handle)).stream(Watch()),
     {
       check: undefined,
+      serialize: JSON.stringify,
+      names: namesInUse(),
       describe: () => "{}",
       report: (error) => assert.fail(String(error)),
     },
