@@ -10,7 +10,6 @@
 // deno-lint-ignore-file no-console
 
 import { bootstrap, command, domainEvent, handlers, query, streamRequest } from "@sluice/cqrs";
-import { MessageValidationError } from "@sluice/cqrs";
 import { cqrs, routes } from "@sluice/cqrs/hono";
 import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -74,28 +73,23 @@ const api = new Hono<Env>()
   .use(authenticate)
   // The data is made of the path and the body, where the path wins …
   .get("/meetings/:id", http.send(ReadMeeting))
-  // … or by a function, here with the user from the context.
+  // … with more that the server knows, here the user from the context …
   .put(
     "/meetings/:id",
-    http.send(OpenMeeting, async (c: Context<Env>, { params, json }) => (
-      { ...await json() as object, ...params, owner: c.var.user }
-    )),
+    http.send(OpenMeeting, (c: Context<Env>, { dataWith }) => dataWith({ owner: c.var.user })),
   )
   .post(
     "/meetings/:id/members",
-    http.send(JoinMeeting, (c: Context<Env>, { params }) => ({ ...params, user: c.var.user })),
+    http.send(JoinMeeting, (c: Context<Env>, { dataWith }) => dataWith({ user: c.var.user })),
   )
   // POST starts a stream, and as this one is declared safe, GET does, which an EventSource uses.
   .all("/meetings/:id/members/stream", http.sse(ListMembers, { safe: true }))
-  // A route of one's own has the application as `c.var.app`, and handles its errors itself.
-  .post("/webhooks/calendar", cqrs(app), async (c) => {
-    try {
-      await c.var.app.dispatch(await MeetingMoved.parse(await c.req.json()));
-      return c.body(null, 202);
-    } catch (error) {
-      if (!(error instanceof MessageValidationError)) throw error;
-      return c.json(error.issues, 400);
-    }
+  // An event that comes from outside.
+  .post("/webhooks/calendar", http.dispatch(MeetingMoved))
+  // A route of one's own has the application as `c.var.app`.
+  .get("/meetings/:id/title", cqrs(app), async (c) => {
+    const { title } = await c.var.app.send(ReadMeeting({ id: c.req.param("id") }));
+    return c.text(title);
   });
 
 async function call(method: string, path: string, user: string, data?: object): Promise<void> {
@@ -113,6 +107,7 @@ await call("POST", "/meetings/m1/members", "ada");
 await call("POST", "/meetings/m1/members", "bob");
 await call("GET", "/meetings/m1", "bob");
 await call("GET", "/meetings/m1/members/stream", "bob");
+await call("GET", "/meetings/m1/title", "bob");
 await call("GET", "/meetings/m2", "bob");
 await call("PUT", "/meetings/m2", "bob", { title: 7 });
 await call("GET", "/meetings/m1", "");

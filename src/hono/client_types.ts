@@ -83,3 +83,6 @@ export type SseResponse =
   | (Response & TypedResponse<string, 200, "text">)
   | NoContentResponse
   | ProblemResponse;
+
+/** What a route for events answers, as Hono's client reads it. */
+export type DispatchResponse = NoContentResponse | ProblemResponse;

@@ -37,6 +37,7 @@ export type {
   ClientInput,
   ClientJson,
   ClientQuery,
+  DispatchResponse,
   NoContentResponse,
   ProblemResponse,
   QueryValue,

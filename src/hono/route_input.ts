@@ -1,5 +1,5 @@
 import type { HonoRequest } from "hono";
-import { forbiddenKey, readJson } from "./json_body.ts";
+import { forbiddenKey, invalidJson, readJson } from "./json_body.ts";
 import { DEFAULT_MAX_BODY_BYTES, type RouteOptions } from "./route_options.ts";
 
 /** What a request brings. Nothing of it is read before it is asked for, and its members may be taken out. */
@@ -16,13 +16,20 @@ export interface RouteInput {
    * `__proto__`.
    */
   readonly json: () => Promise<unknown>;
+  /**
+   * Resolves to the data that the message has where no function gives it, with members of the server's
+   * own, such as who is signed in; they win over all others.
+   *
+   * A body that is no object is refused (`invalid_json`).
+   */
+  readonly dataWith: (members: Readonly<Record<string, unknown>>) => Promise<object>;
 }
 
 /** Gives access to what a request brings. */
 export function routeInput(req: HonoRequest, options: RouteOptions): RouteInput {
   const { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, params } = options;
   let body: Promise<unknown> | undefined;
-  return {
+  const input: RouteInput = {
     get params() {
       const all: Record<string, string> = req.param();
       if (params === undefined) return all;
@@ -32,7 +39,15 @@ export function routeInput(req: HonoRequest, options: RouteOptions): RouteInput 
       return readQuery(req);
     },
     json: () => body ??= readJson(req, maxBodyBytes),
+    async dataWith(members) {
+      const data = await dataOfRequest(req.method, input);
+      if (typeof data !== "object" || data === null || Array.isArray(data)) {
+        throw invalidJson("The body of the request is no object");
+      }
+      return { ...data, ...members };
+    },
   };
+  return input;
 }
 
 function readQuery(req: HonoRequest): Record<string, string | readonly string[]> {

@@ -1,13 +1,15 @@
 import type { Env, Input } from "hono";
 import type { App } from "../mediator/mod.ts";
 import type {
+  AnyEvent,
   AnyMessage,
   AnyRequest,
   AnyStreamRequest,
   Definition,
   ItemOf,
 } from "../message/mod.ts";
-import type { ClientInput, SendResponse, SseResponse } from "./client_types.ts";
+import type { ClientInput, DispatchResponse, SendResponse, SseResponse } from "./client_types.ts";
+import { dispatchRoute } from "./dispatch_route.ts";
 import type { RouteData, RouteHandler, ValidatedInput } from "./route_message.ts";
 import { checkRouteOptions, type RouteOptions, type SseRouteOptions } from "./route_options.ts";
 import { sendRoute } from "./send_route.ts";
@@ -101,6 +103,28 @@ export interface Routes<in M extends AnyMessage> {
     from?: RouteData<E, I>,
     options?: SseRouteOptions<ItemOf<T>>,
   ): RouteHandler<E, I, SseResponse>;
+  /**
+   * Runs the handlers of an event that comes from outside, a webhook say, and answers with 204 when all
+   * have succeeded; otherwise with 500, so that whoever sent it sends it again. Handlers see it as
+   * often as it is sent: recognise it by its data.
+   *
+   * @throws {RangeError} If an option is out of its range.
+   */
+  dispatch<T extends M & AnyEvent, K extends string = string>(
+    definition: Definition<T>,
+    options?: RouteOptions<K>,
+  ): RouteHandler<Env, ClientInput<T, K, false>, DispatchResponse>;
+  /**
+   * Runs the handlers of an event that comes from outside, as above.
+   *
+   * @param from Gives the data of the event.
+   * @throws {RangeError} If an option is out of its range.
+   */
+  dispatch<T extends M & AnyEvent, E extends Env = Env, I extends Input = ValidatedInput>(
+    definition: Definition<T>,
+    from?: RouteData<E, I>,
+    options?: RouteOptions,
+  ): RouteHandler<E, I, DispatchResponse>;
 }
 
 /**
@@ -187,6 +211,11 @@ export function routes<M extends AnyMessage>(
       first?: First<ItemOf<T>>,
       second?: SseRouteOptions<ItemOf<T>>,
     ) => sseRoute(app, sourceOf(definition, options, first, second)),
+    dispatch: <T extends M & AnyEvent>(
+      definition: Definition<T>,
+      first?: First<ItemOf<T>>,
+      second?: RouteOptions,
+    ) => dispatchRoute(app, sourceOf(definition, options, first, second)),
   };
 }
 

@@ -109,6 +109,8 @@ bob: GET /meetings/m1/members/stream
       data: {"name":"bob"}
       event: done
       data: {}
+bob: GET /meetings/m1/title
+  200 Planning
 bob: GET /meetings/m2
   404 {"type":"about:blank","title":"Not Found","status":404,"detail":"There is no meeting m2","code":"meeting_not_found"}
 bob: PUT /meetings/m2 {"title":7}
@@ -117,9 +119,9 @@ nobody: GET /meetings/m1
   401 Who are you?
 calendar: POST /webhooks/calendar {"id":"m1","day":"2030-07-01"}
   event: meeting m1 is on 2030-07-01 now
-  202
+  204
 calendar: POST /webhooks/calendar {"id":"m1","day":"soon"}
-  400 [{"message":"must be a day","path":["day"]}]
+  400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"The data of the request is not valid","code":"message_validation","issues":[{"message":"must be a day","path":["day"]}]}
 `,
   "message_types.ts": `\
 B1: Sea view for 2 on 2030-07-01

@@ -160,3 +160,36 @@ Deno.test("routes() take any other error of `from` for the server's fault", asyn
   });
   assert.equal((await problemOf(response)).code, "internal");
 });
+
+const owned = new Hono<{ Variables: { user: string } }>()
+  .use((c, next) => {
+    c.set("user", "ada");
+    return next();
+  })
+  .all(
+    "/:id",
+    routes(echoApp, { safe: true }).send(
+      Echo,
+      (c: Context<{ Variables: { user: string } }>, { dataWith }) =>
+        dataWith({ owner: c.var.user }),
+    ),
+  );
+
+Deno.test("dataWith() adds members of the server's own, which win over all others", async () => {
+  const posted = await owned.request("/m1", post({ id: "m2", owner: "eve", title: "x" }));
+  assert.deepEqual(await posted.json(), { id: "m1", owner: "ada", title: "x" });
+  const got = await owned.request("/m1?owner=eve&title=x");
+  assert.deepEqual(await got.json(), { id: "m1", owner: "ada", title: "x" });
+});
+
+Deno.test("dataWith() takes a request without a body", async () => {
+  const response = await owned.request("/m1", { method: "POST" });
+  assert.deepEqual(await response.json(), { id: "m1", owner: "ada" });
+});
+
+for (const body of ["[1]", "null", "7", '"text"']) {
+  Deno.test(`dataWith() refuses the body ${body}, which is no object`, async () => {
+    const problem = await problemOf(await owned.request("/m1", post(body)));
+    assert.deepEqual([problem.status, problem.code], [400, "invalid_json"]);
+  });
+}
