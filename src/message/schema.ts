@@ -94,7 +94,7 @@ export type PlainJson =
  * as types can tell.
  */
 export type JsonOf<T> = unknown extends T ? T
-  : T extends PlainJson ? T // also of types that contain themselves
+  : T extends PlainJson | void ? T // also of types that contain themselves
   : T extends bigint ? NotJson<T>
   : T extends { toJSON(...args: never[]): infer R } ? JsonOf<R>
   : T extends LeftOutOfJson ? undefined

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runDeno } from "../architecture/repository.ts";
+import { startClientServer } from "./client/server.ts";
 import { scenario } from "./runtimes/scenario.ts";
 
 /**
@@ -51,16 +52,35 @@ Deno.test("the scenario holds on Bun, from the TypeScript sources", async () => 
 });
 
 Deno.test("the scenario holds on Cloudflare Workers, from a minified bundle", async () => {
-  const bundler = new URL("../architecture/bundle.ts", import.meta.url).pathname;
-  const { code, stdout, stderr } = await runDeno(["run", "-A", bundler, pathOf("worker.ts")]);
-  assert.equal(code, 0, stderr);
-  await Deno.writeTextFile(`${folder}/worker.js`, stdout);
-  await Deno.copyFile(pathOf("workerd.capnp"), `${folder}/workerd.capnp`);
-  assert.equal(
-    await run(program("workerd"), ["test", `${folder}/workerd.capnp`]),
-    await expected(),
-  );
+  assert.equal(await runWorker(here), await expected());
 });
+
+for (const runtime of ["node", "bun"] as const) {
+  Deno.test(`the claims of the client hold on ${runtime}, from the TypeScript sources`, async () => {
+    await using server = startClientServer();
+    const main = new URL("client/main.ts", import.meta.url).pathname;
+    assert.match(await run(program(runtime), [main, server.url]), /^[1-9]\d* claims hold\n$/);
+  });
+}
+
+Deno.test("the claims of the client hold on Cloudflare Workers, from a minified bundle", async () => {
+  await using server = startClientServer();
+  const worker = new URL("client/", import.meta.url);
+  const output = await runWorker(worker, { SERVER_URL: server.url });
+  assert.match(output, /^[1-9]\d* claims hold\n$/);
+});
+
+/** Runs `worker.ts` of a folder as `workerd.capnp` beside it says. */
+async function runWorker(source: URL, env: Record<string, string> = {}): Promise<string> {
+  const bundler = new URL("../architecture/bundle.ts", import.meta.url).pathname;
+  const worker = new URL("worker.ts", source).pathname;
+  const { code, stdout, stderr } = await runDeno(["run", "-A", bundler, worker]);
+  assert.equal(code, 0, stderr);
+  const target = await Deno.makeTempDir({ dir: folder });
+  await Deno.writeTextFile(`${target}/worker.js`, stdout);
+  await Deno.copyFile(new URL("workerd.capnp", source), `${target}/workerd.capnp`);
+  return await run(program("workerd"), ["test", `${target}/workerd.capnp`], env);
+}
 
 async function expected(): Promise<string> {
   return `${await scenario()} claims hold\n`;
@@ -76,9 +96,14 @@ function program(runtime: keyof typeof packages): string {
 }
 
 /** Runs a program to its end and gives what it printed. */
-async function run(command: string, args: readonly string[]): Promise<string> {
+async function run(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
+    env: { NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1", ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
