@@ -266,6 +266,25 @@ restart, the supplier fails after two articles:
   chair from copy
   complete: 3 articles
 `,
+  "typed_client.ts": `\
+Lisbon is stop 1
+Madrid is stop 2
+Lyon is stop 3
+Bern is stop 4
+The route: Lisbon, Madrid, Lyon, Bern
+Refused with 400
+Stop 1: Lisbon
+Stop 2: Madrid
+  the connection is lost
+Stop 3: Lyon
+Stop 4: Bern
+  the connection is lost
+Stop 5: Lisbon
+Stop 6: Madrid
+Journeys: 1
+Once more from Lisbon, and that is enough
+The handler was cancelled
+`,
 };
 
 Deno.test("every file in examples is a program whose output is known here", async () => {
