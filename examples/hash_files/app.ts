@@ -1,6 +1,6 @@
 /** The application: who handles which message. */
 
-import { bootstrap, handlers } from "@sluice/cqrs";
+import { bootstrap, handlers, type Observer } from "@sluice/cqrs";
 import { checkFolder, countFiles, hashFolder } from "./files.ts";
 import {
   ClearSummary,
@@ -14,8 +14,12 @@ import {
 /** The application, which knows by its type what it handles. */
 export type HashFilesApp = ReturnType<typeof hashFilesApp>;
 
-/** Makes an application that hashes files in the folder `root` and nowhere else. */
-export function hashFilesApp(root: string) {
+/**
+ * Makes an application that hashes files in the folder `root` and nowhere else.
+ *
+ * @param observer Sees everything that happens to messages.
+ */
+export function hashFilesApp(root: string, observer: Observer = () => {}) {
   const summary: Summary = { files: 0, bytes: 0, failures: 0 };
 
   const registry = handlers()
@@ -40,5 +44,5 @@ export function hashFilesApp(root: string) {
       Object.assign(summary, { files: 0, bytes: 0, failures: 0 });
     });
 
-  return bootstrap(registry);
+  return bootstrap(registry, { observer });
 }

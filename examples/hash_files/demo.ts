@@ -1,7 +1,8 @@
 /** Has a folder hashed over HTTP, and prints what the server streams. */
 
+import { sendRequest, streamItems } from "@sluice/cqrs/client";
 import { checksumLine } from "./checksum_line.ts";
-import { hashFiles, readSummary } from "./client.ts";
+import { HashFiles, ReadSummary } from "./messages.ts";
 import { Tally } from "./tally.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
@@ -20,7 +21,7 @@ export async function demo(
   const prefix = folder.endsWith("/") ? folder : `${folder}/`;
   try {
     await terminal.say(`Counting the files in ${printable(folder)}`);
-    for await (const item of hashFiles(url, ".", signal)) {
+    for await (const item of streamItems(`${url}/hashes`, HashFiles({ folder: "." }), { signal })) {
       tally.add(item);
       if (item.kind === "total") {
         await terminal.say(`Hashing ${tally.describeTotal()}`);
@@ -31,7 +32,8 @@ export async function demo(
       }
       await terminal.showProgress(tally.describeProgress());
     }
-    await terminal.say(`Hashed ${tally.describe(await readSummary(url, signal))}`);
+    const summary = await sendRequest(`${url}/summary`, ReadSummary(), { signal });
+    await terminal.say(`Hashed ${tally.describe(summary)}`);
   } catch (error) {
     if (!signal.aborted) throw error;
     await terminal.say(`Interrupted: hashed ${tally.describe()}`);

@@ -2,14 +2,18 @@
  * The first example: a command, a query, a streaming request and events in one program.
  *
  * It hashes the files of a folder in a server of its own and reads the progress over HTTP, as
- * Server-Sent Events. Begin with messages.ts and app.ts; server.ts and client.ts are the two ends of
- * the wire. Everything else is about files and terminals.
+ * Server-Sent Events. Begin with messages.ts and app.ts; server.ts and demo.ts are the two ends of
+ * the wire, and page/page.ts is the other end in a browser. Everything else is about files,
+ * terminals and pages.
  */
 
+import { Hono } from "hono";
 import { hashFilesApp } from "./app.ts";
 import { demo } from "./demo.ts";
 import { ReadSummary } from "./messages.ts";
 import { assertFolder, readOptions, USAGE, UsageError } from "./options.ts";
+import { describeOutcome } from "./outcome.ts";
+import { pageFiles } from "./page_files.ts";
 import { describeRoutes, hashFilesApi } from "./server.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -18,20 +22,34 @@ async function main(terminal: Terminal, signal: AbortSignal): Promise<void> {
   if (options.help) return await terminal.print(USAGE);
   await assertFolder(options);
 
-  const app = hashFilesApp(options.root);
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    hashFilesApi(app).fetch,
-  );
-  const url = `http://127.0.0.1:${server.addr.port}`;
-  if (!options.serve) {
-    if (Deno.args.length === 0) await terminal.say("For another folder: deno task demo <folder>");
-    return await demo(url, options.folder, terminal, signal);
-  }
-  await terminal.print(describeRoutes(url));
+  if (options.serve) return await serve(options.root, terminal, signal);
+  const url = listen(hashFilesApi(hashFilesApp(options.root)));
+  if (Deno.args.length === 0) await terminal.say("For another folder: deno task demo <folder>");
+  await demo(url, options.folder, terminal, signal);
+}
+
+/** Serves the page and the routes until the signal aborts, and says how the requests end. */
+async function serve(root: string, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const app = hashFilesApp(root, (event) => {
+    const outcome = describeOutcome(event);
+    if (outcome !== undefined) terminal.say(outcome).catch(() => {});
+  });
+  await terminal.print(describeRoutes(listen(hashFilesApi(app).route("/", pageFiles()))));
   await aborted(signal);
   const { files, failures } = await app.send(ReadSummary());
   await terminal.say(`Stopped. Files hashed: ${files}, unreadable: ${failures}`);
+}
+
+/** Starts a server on a port that is free; gives its address. */
+function listen(api: Hono): string {
+  // Other names may lead here too: a page of somebody else must not reach the files by its own.
+  const local = new Hono().use(async (c, next) => {
+    const { hostname } = new URL(c.req.url);
+    if (hostname !== "127.0.0.1" && hostname !== "localhost") return c.text("Not here", 421);
+    return await next();
+  }).route("/", api);
+  const { addr } = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, local.fetch);
+  return `http://127.0.0.1:${addr.port}`;
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

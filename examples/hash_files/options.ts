@@ -11,7 +11,7 @@ export const USAGE = `Usage: deno task demo [folder]
 Prints the SHA-256 of every file in a folder and in the folders below it, as sha256sum does.
 Without a folder it takes the source of the library.
 
-  --serve  Serves the folder over HTTP until it is interrupted
+  --serve  Serves the folder over HTTP, with a page for a browser, until it is interrupted
   --help   Prints this text
 `;
 

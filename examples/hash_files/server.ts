@@ -1,6 +1,7 @@
 /** The application over HTTP. */
 
 import { routes } from "@sluice/cqrs/hono";
+import { memoryReplayLog } from "@sluice/cqrs/stream";
 import { Hono } from "hono";
 import type { HashFilesApp } from "./app.ts";
 import { FolderNotFoundError } from "./files.ts";
@@ -9,6 +10,7 @@ import { ClearSummary, HashFiles, ReadSummary } from "./messages.ts";
 /** Makes the routes. */
 export function hashFilesApi(app: HashFilesApp): Hono {
   const http = routes(app, {
+    replay: memoryReplayLog(), // a client that loses its connection goes on where it broke off
     mapError: (error) =>
       error instanceof FolderNotFoundError
         ? { status: 404, detail: "There is no such folder", code: "folder_not_found" }
@@ -17,14 +19,14 @@ export function hashFilesApi(app: HashFilesApp): Hono {
     onError: (error) => console.error(error),
   });
   return new Hono()
-    .post("/hashes", http.sse(HashFiles))
+    .all("/hashes", http.sse(HashFiles))
     .get("/summary", http.send(ReadSummary))
     .delete("/summary", http.send(ClearSummary));
 }
 
-/** Says how to call the routes. */
+/** Says how to look at the page and how to call the routes. */
 export function describeRoutes(url: string): string {
-  return `Serving at ${url} until Ctrl-C
+  return `Serving at ${url}/ until Ctrl-C. Open it in a browser, or:
 
 Hash a folder:      curl -N ${url}/hashes -H 'content-type: application/json' -d '{"folder": "."}'
 Read the summary:   curl ${url}/summary

@@ -4,12 +4,14 @@ import type { HashItem, Summary } from "./messages.ts";
 
 export class Tally {
   readonly #startMs = performance.now();
+  #lastMs = this.#startMs;
   readonly #total = { files: 0, bytes: 0 };
   readonly #done: Summary = { files: 0, bytes: 0, failures: 0 };
   /** What has been read of the file that is under way. */
   #partBytes = 0;
 
   add(item: HashItem): void {
+    this.#lastMs = performance.now();
     this.#partBytes = item.kind === "progress" ? item.bytes : 0;
     if (item.kind === "total") Object.assign(this.#total, item);
     if (item.kind === "unreadable") this.#done.failures++;
@@ -19,23 +21,44 @@ export class Tally {
     }
   }
 
+  /** How much of it is done. Files may have changed since they were counted. */
+  get percent(): number {
+    return Math.min(100, Math.floor(100 * this.#soFar().bytes / Math.max(1, this.#total.bytes)));
+  }
+
+  get failures(): number {
+    return this.#done.failures;
+  }
+
   /** What there is to do. */
   describeTotal(): string {
     return `${countOf(this.#total.files)}, ${sizeOf(this.#total.bytes)}`;
   }
 
-  /** How far it is. Files may have changed since they were counted. */
+  describeFiles(): string {
+    return `${this.#done.files} of ${countOf(this.#total.files)}`;
+  }
+
+  describeBytes(): string {
+    return `${sizeOf(this.#soFar().bytes)} of ${sizeOf(this.#total.bytes)}`;
+  }
+
+  describeRate(): string {
+    return this.#rateOf(this.#soFar().bytes);
+  }
+
+  describeTime(): string {
+    return `${this.#seconds().toFixed(2)} s`;
+  }
+
+  /** How far it is. */
   describeProgress(): string {
-    const { files, bytes } = this.#soFar();
-    const total = this.#total;
-    const percent = Math.min(100, Math.floor(100 * bytes / Math.max(1, total.bytes)));
-    return `${percent} %, ${files} of ${countOf(total.files)}, ` +
-      `${sizeOf(bytes)} of ${sizeOf(total.bytes)}, ${this.#rateOf(bytes)}`;
+    return `${this.percent} %, ${this.describeFiles()}, ${this.describeBytes()}, ${this.describeRate()}`;
   }
 
   /** What has been done. */
   describe({ files, bytes, failures } = this.#soFar()): string {
-    return `${countOf(files)}, ${sizeOf(bytes)} in ${this.#seconds().toFixed(2)} s ` +
+    return `${countOf(files)}, ${sizeOf(bytes)} in ${this.describeTime()} ` +
       `(${this.#rateOf(bytes)}), ${failures} unreadable`;
   }
 
@@ -44,11 +67,12 @@ export class Tally {
   }
 
   #rateOf(bytes: number): string {
-    return `${(bytes / 1e6 / this.#seconds()).toFixed(1)} MB/s`;
+    return `${(bytes / 1e6 / Math.max(0.001, this.#seconds())).toFixed(1)} MB/s`;
   }
 
+  /** How long it took until the last item. */
   #seconds(): number {
-    return (performance.now() - this.#startMs) / 1_000;
+    return (this.#lastMs - this.#startMs) / 1_000;
   }
 }
 
@@ -56,7 +80,7 @@ function countOf(files: number): string {
   return files === 1 ? "1 file" : `${files} files`;
 }
 
-function sizeOf(bytes: number): string {
+export function sizeOf(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
   return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;

@@ -123,23 +123,24 @@ export interface TemporaryFolder extends AsyncDisposable {
   readonly path: string;
   /** Writes a file, and the folders on the way to it. */
   write(name: string, content: string | Uint8Array): Promise<void>;
-  /** Makes a file of zeros that takes no room. */
+  /** Makes a file of zeros that takes no room, and the folders on the way to it. */
   writeSparse(name: string, bytes: number): Promise<void>;
 }
 
 /** Makes an empty folder. */
 export async function temporaryFolder(): Promise<TemporaryFolder> {
   const path = await Deno.realPath(await Deno.makeTempDir({ prefix: "sluice_" }));
+  async function write(name: string, content: string | Uint8Array): Promise<void> {
+    const file = `${path}/${name}`;
+    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    if (typeof content === "string") await Deno.writeTextFile(file, content);
+    else await Deno.writeFile(file, content);
+  }
   return {
     path,
-    async write(name, content) {
-      const file = `${path}/${name}`;
-      await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-      if (typeof content === "string") await Deno.writeTextFile(file, content);
-      else await Deno.writeFile(file, content);
-    },
+    write,
     async writeSparse(name, bytes) {
-      await Deno.writeTextFile(`${path}/${name}`, "");
+      await write(name, "");
       await Deno.truncate(`${path}/${name}`, bytes);
     },
     [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),

@@ -1,3 +1,4 @@
+import { streamItems } from "@sluice/cqrs/client";
 import { parseSse } from "@sluice/cqrs/stream";
 import assert from "node:assert/strict";
 import { hashFilesApp } from "../../examples/hash_files/app.ts";
@@ -113,6 +114,33 @@ Deno.test("POST /hashes tells that a folder is missing, a file or behind a link,
   }
 });
 
+Deno.test("GET /hashes goes on after what a client has, and no file is hashed twice", async () => {
+  await using folder = await temporaryFolder();
+  for (const name of ["a", "b", "c", "d"]) await folder.write(name, name);
+  const api = hashFilesApi(hashFilesApp(folder.path));
+  const started = await api.request("/hashes", hashRequest("."));
+  assert.ok(started.body);
+  let lastEventId = "";
+  const paths: string[] = [];
+  for await (const message of parseSse(started.body)) {
+    ({ lastEventId } = message);
+    const { path } = JSON.parse(message.data);
+    if (path !== undefined) paths.push(path);
+    if (path === "b") break;
+  }
+  const location = started.headers.get("location") ?? "";
+  const resumed = await api.request(`/hashes${location}`, {
+    headers: { "last-event-id": lastEventId },
+  });
+  for (const item of await itemsOf(resumed)) paths.push((item as HashedFile).path);
+  assert.deepEqual(paths, ["a", "b", "c", "d"]);
+  assert.deepEqual(await (await api.request("/summary")).json(), {
+    files: 4,
+    bytes: 4,
+    failures: 0,
+  });
+});
+
 Deno.test("GET /summary tells what all requests have hashed, until DELETE clears it", async () => {
   await using folder = await temporaryFolder();
   await folder.write("a", "12");
@@ -164,7 +192,10 @@ Deno.test("the demo serves until it is interrupted when it is asked to", async (
   await itemsOf(await fetch(hashes, hashRequest(".")));
   demo.kill("SIGINT");
   assert.equal(await demo.exitCode, 130);
-  assert.equal(demo.stderr.text, "Stopped. Files hashed: 1, unreadable: 0\n");
+  assert.match(
+    demo.stderr.text,
+    /^(?:files\.hash \{"folder":"\."\}: completed after \d+\.\d\d s\n){2}Stopped\. Files hashed: 1, unreadable: 0\n$/,
+  );
 });
 
 /** A figure of a process in bytes; Deno keeps /proc for those that may do everything. */
@@ -198,13 +229,24 @@ Deno.test({
     const [url] = await demo.stdout.until(/http\S+\/hashes/);
     const isOpen = async () =>
       (await runProgram("ls", ["-l", `/proc/${demo.pid}/fd`]))?.includes(`${folder.path}/large`);
-    const response = await fetch(url, hashRequest("."));
-    assert.ok(response.body);
-    for await (const { data } of parseSse(response.body)) {
-      if (!data.includes("progress")) continue;
+    for await (const { kind } of streamItems(url, HashFiles({ folder: "." }))) {
+      if (kind !== "progress") continue;
       assert.equal(await isOpen(), true);
       break;
     }
     while (await isOpen());
   },
+});
+
+Deno.test("a demo that serves gives nothing to a request by another name than its own", async () => {
+  await using folder = await temporaryFolder();
+  await using demo = await startDemo({ args: ["--serve"], cwd: folder.path });
+  const [, port = ""] = await demo.stdout.until(/127\.0\.0\.1:(\d+)/);
+  for (const [host, status] of [["evil.example", 421], ["127.0.0.1", 200], ["localhost", 200]]) {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    const head = `GET /summary HTTP/1.1\r\nhost: ${host}:${port}\r\nconnection: close\r\n\r\n`;
+    await connection.write(new TextEncoder().encode(head));
+    const answer = await new Response(connection.readable).text();
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+  }
 });
