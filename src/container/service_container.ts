@@ -30,7 +30,8 @@ export interface ProviderOptions<T> {
 /** A container that holds what it was told to provide. */
 export interface ServiceContainer extends Container, AsyncDisposable {
   /**
-   * Tells how a service is made. Telling it again replaces what was told before.
+   * Tells how a service is made. Telling it again replaces what was told before, for services
+   * that are made from then on: a singleton that is there already stays.
    *
    * @returns The container itself.
    */
@@ -152,7 +153,13 @@ class ProviderContainer implements ServiceContainer {
     if (parent?.isFinished === true) return this.get(token, scope, undefined);
     const { lifetime } = provider;
     if (lifetime === "scoped" && scope === undefined) {
-      throw new TypeError(`Cannot resolve "${name}" outside of a scope as it is scoped`);
+      throw new TypeError(
+        parent === undefined
+          ? `Cannot resolve "${name}" outside of a scope as it is scoped`
+          : `Cannot resolve "${name}" for "${
+            describeToken(parent.token)
+          }", which is made outside of a scope`,
+      );
     }
     // A singleton outlives every scope, so what it needs must not come from one.
     const within = lifetime === "singleton" ? undefined : scope;
@@ -222,10 +229,11 @@ class Making {
   }
 
   /** The services from this one to `target` that wait for each other. */
-  #wayTo(target: Making): Token<unknown>[] | undefined {
+  #wayTo(target: Making, seen: Set<Making> = new Set()): Token<unknown>[] | undefined {
     if (this === target) return [this.token];
+    seen.add(this); // many ways may lead to one service, and none is gone twice
     for (const next of this.#waitsFor) {
-      const way = next.#wayTo(target);
+      const way = seen.has(next) ? undefined : next.#wayTo(target, seen);
       if (way !== undefined) return [this.token, ...way];
     }
     return undefined;

@@ -48,6 +48,13 @@ export interface MemoryReplayLogOptions {
    * @default {1_000}
    */
   readonly maxRuns?: number;
+  /**
+   * How many of them may belong to one owner, a positive integer or `Infinity`. It keeps one client
+   * from taking the place of all others, where routes tell clients apart by `principal`.
+   *
+   * @default {Infinity}
+   */
+  readonly maxRunsPerOwner?: number;
   /** The clock of the grace period and of the age. @default {systemClock} */
   readonly clock?: Clock;
 }
@@ -83,19 +90,30 @@ export function memoryReplayLog(options: MemoryReplayLogOptions = {}): ReplayLog
     maxBytes = 1_048_576,
     maxAgeMs = 300_000,
     maxRuns = 1_000,
+    maxRunsPerOwner = Infinity,
     clock = systemClock,
   } = options;
   checkCount("maxEvents", maxEvents);
   checkCount("maxBytes", maxBytes);
   checkCount("maxRuns", maxRuns);
+  checkCount("maxRunsPerOwner", maxRunsPerOwner);
   checkDuration("graceMs", graceMs);
   checkDuration("maxAgeMs", maxAgeMs);
-  return new MemoryReplayLog({ graceMs, maxEvents, maxBytes, maxAgeMs, maxRuns, clock });
+  return new MemoryReplayLog({
+    graceMs,
+    maxEvents,
+    maxBytes,
+    maxAgeMs,
+    maxRuns,
+    maxRunsPerOwner,
+    clock,
+  });
 }
 
 interface Limits extends ReplayRunLimits {
   readonly maxAgeMs: number;
   readonly maxRuns: number;
+  readonly maxRunsPerOwner: number;
 }
 
 class MemoryReplayLog implements ReplayLog {
@@ -103,6 +121,8 @@ class MemoryReplayLog implements ReplayLog {
   readonly #runs = new Map<string, MemoryReplayRun>();
   /** Those that have ended, in that order. */
   readonly #ended = new Set<MemoryReplayRun>();
+  /** How many runs each owner has. */
+  readonly #owners = new Map<string, number>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -111,14 +131,15 @@ class MemoryReplayLog implements ReplayLog {
   // deno-lint-ignore require-await -- it rejects with what it throws
   async create(run: string, owner: string): Promise<ReplayWriter> {
     if (this.#runs.has(run)) throw new TypeError(`Cannot start the run "${run}" as it exists`);
-    this.#makeRoom();
-    const { maxRuns } = this.#limits;
-    if (this.#runs.size >= maxRuns) throw new ReplayLogFullError(maxRuns);
+    this.#makeRoom(owner);
+    const full = this.#fullFor(owner);
+    if (full !== undefined) throw new ReplayLogFullError(full);
     const created = new MemoryReplayRun(run, owner, this.#limits, {
       onEnd: () => this.#ended.add(created),
       onAbandon: () => this.#forget(created, "No reader came back to the run in time"),
     });
     this.#runs.set(run, created);
+    this.#owners.set(owner, this.#runsOf(owner) + 1);
     return created;
   }
 
@@ -140,14 +161,26 @@ class MemoryReplayLog implements ReplayLog {
     return found?.owner === owner ? found : undefined;
   }
 
-  #makeRoom(): void {
+  #makeRoom(owner: string): void {
     this.#forgetOld();
     for (const mayForget of [(run: MemoryReplayRun) => run.isReadToEnd, () => true]) {
       for (const run of this.#ended) {
-        if (this.#runs.size < this.#limits.maxRuns) return;
-        if (mayForget(run)) this.#forget(run, "The run had to make room");
+        if (this.#fullFor(owner) === undefined) return;
+        const makesRoom = run.owner === owner || this.#runsOf(owner) < this.#limits.maxRunsPerOwner;
+        if (makesRoom && mayForget(run)) this.#forget(run, "The run had to make room");
       }
     }
+  }
+
+  /** The limit that keeps an owner from another run, if there is one. */
+  #fullFor(owner: string): number | undefined {
+    const { maxRuns, maxRunsPerOwner } = this.#limits;
+    if (this.#runs.size >= maxRuns) return maxRuns;
+    return this.#runsOf(owner) >= maxRunsPerOwner ? maxRunsPerOwner : undefined;
+  }
+
+  #runsOf(owner: string): number {
+    return this.#owners.get(owner) ?? 0;
   }
 
   #forgetOld(): void {
@@ -160,8 +193,11 @@ class MemoryReplayLog implements ReplayLog {
   }
 
   #forget(run: MemoryReplayRun, why: string): void {
-    this.#runs.delete(run.name);
+    if (!this.#runs.delete(run.name)) return;
     this.#ended.delete(run);
+    const left = this.#runsOf(run.owner) - 1;
+    if (left === 0) this.#owners.delete(run.owner);
+    else this.#owners.set(run.owner, left);
     run.stop(new DOMException(why, "AbortError"));
   }
 }

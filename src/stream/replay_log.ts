@@ -86,10 +86,10 @@ export class ReplayLogFullError extends SluiceError {
   override readonly name = "ReplayLogFullError";
   /** {@inheritDoc SluiceError.code} */
   override readonly code = "replay_log_full";
-  /** How many runs there may be. */
+  /** How many runs there may be, in all or of one owner, whichever bound was met. */
   readonly maxRuns: number;
 
-  /** Creates the error for a log that may hold `maxRuns` runs. */
+  /** Creates the error for a bound of `maxRuns` runs. */
   constructor(maxRuns: number, options?: ErrorOptions) {
     super(`Cannot start another run as the replay log holds ${maxRuns} already`, options);
     this.maxRuns = maxRuns;

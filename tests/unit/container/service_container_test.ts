@@ -158,8 +158,24 @@ Deno.test("a singleton cannot hold on to a scoped service, also when it is asked
   });
   await assert.rejects(async () => await services.createScope().resolve(Pool), {
     name: "TypeError",
-    message: 'Cannot resolve "config" outside of a scope as it is scoped',
+    message: 'Cannot resolve "config" for "Pool", which is made outside of a scope',
   });
+});
+
+Deno.test("services that need many others in many ways are made without delay", async () => {
+  const layers = Array.from({ length: 40 }, () => [1, 2, 3].map((n) => token<number>(`${n}`)));
+  const services = container();
+  for (const [index, layer] of layers.entries()) {
+    const needed = layers[index + 1] ?? [];
+    for (const service of layer) {
+      services.provide(service, async ({ resolve }) => {
+        await Promise.all(needed.map((other) => resolve(other)));
+        return index;
+      }, { lifetime: "singleton" });
+    }
+  }
+  const [[first] = []] = layers;
+  assert.equal(await services.resolve(first ?? assert.fail()), 0);
 });
 
 Deno.test("a transient service in a scope gets the scoped services of that scope", async () => {

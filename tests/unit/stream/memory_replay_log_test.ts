@@ -74,6 +74,27 @@ Deno.test("memoryReplayLog() holds 1,000 runs by default", async () => {
   await assert.rejects(log.create("more", "ada"), new ReplayLogFullError(1_000));
 });
 
+Deno.test("memoryReplayLog() keeps one owner from taking the place of others", async () => {
+  const log = memoryReplayLog({ maxRuns: 3, maxRunsPerOwner: 2, graceMs: Infinity });
+  const first = await log.create("1", "eve");
+  await log.create("2", "eve");
+  await assert.rejects(log.create("3", "eve"), new ReplayLogFullError(2));
+  await (await log.create("4", "ada")).append(LAST);
+  await assert.rejects(log.create("3", "eve"), new ReplayLogFullError(3));
+  assert.notEqual(await log.open("4", "ada", 0), undefined);
+  await first.append(LAST);
+  await log.create("3", "eve");
+  assert.equal(await log.open("1", "eve", 0), undefined);
+});
+
+Deno.test("memoryReplayLog() counts a run of an owner no longer that is forgotten", async () => {
+  const log = memoryReplayLog({ maxRunsPerOwner: 1, graceMs: Infinity });
+  for (let i = 0; i < 3; i++) {
+    await log.create("run", "ada");
+    await log.delete("run", "ada");
+  }
+});
+
 Deno.test("memoryReplayLog() makes room by runs that were read to their end before others", async () => {
   const log = memoryReplayLog({ maxRuns: 2, graceMs: Infinity });
   await (await log.create("unread", "ada")).append(LAST);
@@ -146,7 +167,7 @@ Deno.test("memoryReplayLog() refuses an event behind the last one", async () => 
   await assert.rejects(writer.append(item("a")), TypeError);
 });
 
-for (const option of ["maxEvents", "maxBytes", "maxRuns"] as const) {
+for (const option of ["maxEvents", "maxBytes", "maxRuns", "maxRunsPerOwner"] as const) {
   Deno.test(`memoryReplayLog() refuses ${option} that is no positive integer`, () => {
     for (const value of [0, -1, 1.5, NaN]) {
       assert.throws(() => memoryReplayLog({ [option]: value }), RangeError);
