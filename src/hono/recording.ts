@@ -17,6 +17,7 @@ export async function record(
   source: RunSource,
   writer: ReplayWriter,
   isLast: (event: SseEvent) => boolean,
+  onFailure: (error: unknown) => Promise<void>,
 ): Promise<void> {
   const { signal } = writer;
   // At once, also while the source is at work.
@@ -32,7 +33,7 @@ export async function record(
       await writer.append({ event, data, isLast: isOver });
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) await onFailure(error);
   } finally {
     signal.removeEventListener("abort", leave);
     await source.return();

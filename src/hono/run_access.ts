@@ -4,6 +4,8 @@ import type { ReplayLog } from "../stream/mod.ts";
 /** Gives access to the runs of one kind of message, as far as they belong to the client. */
 export interface RunAccess {
   readonly log: ReplayLog;
+  /** The name of a run in the log. One that was started at another path may be guarded by other middlewares. */
+  readonly nameOf: (c: Context, run: string) => string;
   /** Resolves to the owner, under which the log knows the runs of the client. */
   readonly ownerOf: (c: Context) => Promise<string>;
 }
@@ -21,6 +23,7 @@ export function runAccess(
   if (replay === undefined) return undefined;
   return {
     log: replay,
+    nameOf: (c, run) => `${run} ${c.req.path}`,
     // A run is not resumed by a route for other messages either, which may let in other clients.
     ownerOf: async (c) => JSON.stringify([type, await principal?.(c) ?? null]),
   };

@@ -12,6 +12,10 @@ const RUN_PARAMETER = "sluice_run";
 /** A number that counts exactly has at most 15 digits. */
 const EVENT_ID = /^([\da-f-]{36}):(\d{1,15})$/;
 
+const RUN = /^[\da-f-]{36}$/;
+
+const END_ID = /^[\da-f-]{36}:end$/;
+
 /** The id of the event with the number `number` of a run. */
 export function idOfEvent(run: string, number: number): string {
   return `${run}:${number}`;
@@ -32,6 +36,11 @@ export function runOfUrl(c: Context): string | undefined {
   return c.req.query(RUN_PARAMETER);
 }
 
+/** Whether a text may name a run, so that a log is asked for nothing else. */
+export function isRun(text: string): boolean {
+  return RUN.test(text);
+}
+
 /** What a client asks for that comes back. */
 export type Return =
   /** It has the end already. */
@@ -45,10 +54,14 @@ export type Return =
 export function readReturn(c: Context): Return | undefined {
   const run = runOfUrl(c);
   const lastEventId = c.req.header("last-event-id") ?? "";
+  if (run !== undefined && !isRun(run)) return { kind: "unknown" };
   if (lastEventId === "") {
     return run === undefined ? undefined : { kind: "resume", run, position: 0 };
   }
-  if (lastEventId === GONE_ID || lastEventId.endsWith(`:${END}`)) return { kind: "ended" };
+  if (lastEventId === GONE_ID) return { kind: "ended" };
+  if (END_ID.test(lastEventId)) {
+    return { kind: run === undefined || lastEventId === idOfEnd(run) ? "ended" : "unknown" };
+  }
   const [, ofEvent = "", number] = EVENT_ID.exec(lastEventId) ?? [];
   if (number === undefined || (run !== undefined && run !== ofEvent)) return { kind: "unknown" };
   return { kind: "resume", run: ofEvent, position: Number(number) + 1 };

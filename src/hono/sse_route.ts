@@ -4,7 +4,7 @@ import { type AnyMessage, type AnyStreamRequest, type ItemOf, validate } from ".
 import { type SseEvent, sseStream } from "../stream/mod.ts";
 import { describeError, reportError, respondToError } from "./error_answer.ts";
 import { type NamesInUse, namesInUse } from "./event_names.ts";
-import { encodeProblem, problemOfHandling } from "./problem.ts";
+import { encodeProblem, problemOfHandling, RefusedRequestError } from "./problem.ts";
 import { record } from "./recording.ts";
 import { ReplayedEvents } from "./replayed_events.ts";
 import { type AnyRouteHandler, guarded } from "./route_guard.ts";
@@ -13,7 +13,7 @@ import { methodNotAllowed, methodsOf } from "./route_method.ts";
 import { isSafe, type SseRouteOptions } from "./route_options.ts";
 import { type RunAccess, runAccess } from "./run_access.ts";
 import { RunEvents } from "./run_events.ts";
-import { GONE_ID, idOfEnd, readReturn, type Return, runOfUrl, urlOfRun } from "./run_id.ts";
+import { GONE_ID, idOfEnd, isRun, readReturn, type Return, runOfUrl, urlOfRun } from "./run_id.ts";
 
 const HEADERS = {
   "content-type": "text/event-stream",
@@ -48,6 +48,9 @@ export function sseRoute<M extends AnyStreamRequest>(
     const { method } = c.req;
     // Hono runs the handler of GET for HEAD, and drops the body without cancelling it.
     if (method === "HEAD") return c.body(null, 200, HEADERS);
+    if (method === "OPTIONS" || method === "TRACE") {
+      throw methodNotAllowed(method, methodsOf(isSafe(definition, options)));
+    }
     if (method === "DELETE") return await cancel(c, route);
     const back = readReturn(c);
     if (back !== undefined) return await resume(c, back, route);
@@ -70,17 +73,26 @@ async function start<M extends AnyStreamRequest>(
   const id = crypto.randomUUID();
   if (access === undefined) return respond(c, open(c, id, request, route), route);
   const owner = await access.ownerOf(c);
-  const writer = await access.log.create(id, owner);
-  const reader = await access.log.open(id, owner, 0);
-  if (reader === undefined) throw writer.signal.reason;
+  const name = access.nameOf(c, id);
+  const writer = await access.log.create(name, owner);
+  const report = (error: unknown) => reportError(error, c, options);
+  const reader = await access.log.open(name, owner, 0).catch(async (error) => {
+    await access.log.delete(name, owner).catch(report);
+    throw error;
+  });
+  if (reader === undefined) {
+    throw writer.signal.reason ?? new Error("Cannot stream as the run was gone at once");
+  }
   const end = idOfEnd(id);
   const events = open(c, id, request, route);
-  const recorded = record(events, writer, (event) => event.id === end).catch(async (error) => {
-    reportError(error, c, options);
-    await access.log.delete(id, owner);
+  const recorded = record(events, writer, (event) => event.id === end, async (error) => {
+    report(error);
+    await Promise.all([reader.close().catch(report), access.log.delete(name, owner).catch(report)]);
   });
-  keepAlive(c, recorded.catch((error) => reportError(error, c, options)));
-  return respond(c, new ReplayedEvents(id, reader, 0, goneEvent(route)), route, id);
+  keepAlive(c, recorded.catch(report));
+  const { clock } = options;
+  const replayed = new ReplayedEvents(id, reader, 0, goneEvent(route), { report, clock });
+  return respond(c, replayed, route, id);
 }
 
 /** The events of a new run. */
@@ -106,17 +118,30 @@ async function resume<M extends AnyMessage>(
   back: Return,
   route: StreamRoute<M>,
 ): Promise<Response> {
-  if (back.kind === "ended") return c.body(null, 204);
+  if (back.kind === "ended") return c.body(null, 204, { "cache-control": "no-store" });
   const { access } = route;
   if (back.kind === "resume" && access !== undefined) {
     const { run, position } = back;
-    const reader = await access.log.open(run, await access.ownerOf(c), position);
+    const owner = await access.ownerOf(c);
+    const reader = await access.log.open(access.nameOf(c, run), owner, position).catch(refuse);
     if (reader !== undefined) {
-      const events = new ReplayedEvents(run, reader, position, goneEvent(route));
+      const events = new ReplayedEvents(run, reader, position, goneEvent(route), {
+        report: (error) => reportError(error, c, route.options),
+        clock: route.options.clock,
+      });
       return respond(c, events, route, run);
     }
   }
   return respond(c, only(goneEvent(route)), route);
+}
+
+/** Asks a client to come again, as the log fails. */
+function refuse(cause: unknown): never {
+  throw new RefusedRequestError({
+    status: 503,
+    detail: "The stream cannot be reached at the moment",
+    code: "replay_log_unavailable",
+  }, { cause, headers: { "retry-after": "5" } });
 }
 
 /** Cancels a run because its client asks for it. */
@@ -128,7 +153,9 @@ async function cancel<M extends AnyMessage>(
   if (run === undefined || access === undefined) {
     throw methodNotAllowed(c.req.method, methodsOf(isSafe(definition, options)));
   }
-  if (await access.log.delete(run, await access.ownerOf(c))) return c.body(null, 204);
+  const owner = await access.ownerOf(c);
+  const name = access.nameOf(c, run);
+  if (isRun(run) && await access.log.delete(name, owner).catch(refuse)) return c.body(null, 204);
   const problem = { status: 404, detail: "There is no such run", code: "stream_gone" };
   return respondToError(new Error(problem.detail), c, problem, options);
 }

@@ -36,7 +36,8 @@ export interface MemoryReplayLogOptions {
   readonly maxBytes?: number;
   /**
    * How long a run is kept after its last event, in milliseconds, so that a reader who lost its
-   * connection then learns the end. `Infinity` keeps it until its place is needed.
+   * connection then learns the end. `Infinity` keeps it until its place is needed, 0 keeps it no
+   * longer than its reader is connected and asks.
    *
    * @default {300_000}
    */
@@ -50,7 +51,8 @@ export interface MemoryReplayLogOptions {
   readonly maxRuns?: number;
   /**
    * How many of them may belong to one owner, a positive integer or `Infinity`. It keeps one client
-   * from taking the place of all others, where routes tell clients apart by `principal`.
+   * from taking the place of all others, where routes tell clients apart by `principal`. To them an
+   * owner is a principal with one kind of message, so that a client has as many for each kind.
    *
    * @default {Infinity}
    */
@@ -61,7 +63,8 @@ export interface MemoryReplayLogOptions {
 
 /**
  * Creates a replay log in the memory of this process: readers come back to the process that runs
- * their request, and what it holds ends with it.
+ * their request, and what it holds ends with it. On Cloudflare Workers requests cannot share what
+ * it holds; there it serves within one Durable Object.
  *
  * @throws {RangeError} If an option is out of its range.
  *
@@ -167,7 +170,9 @@ class MemoryReplayLog implements ReplayLog {
       for (const run of this.#ended) {
         if (this.#fullFor(owner) === undefined) return;
         const makesRoom = run.owner === owner || this.#runsOf(owner) < this.#limits.maxRunsPerOwner;
-        if (makesRoom && mayForget(run)) this.#forget(run, "The run had to make room");
+        if (makesRoom && !run.isBeingRead && mayForget(run)) {
+          this.#forget(run, "The run had to make room");
+        }
       }
     }
   }

@@ -29,6 +29,8 @@ export class MemoryReplayRun implements ReplayWriter {
   readonly #events = new ReplayWindow();
   /** How many events the last reader had when it came: it has said that it has those. */
   #confirmed = 0;
+  /** How many events the last reader that left had been given. */
+  #given = 0;
   #reader: MemoryReplayReader | undefined;
   #cancelGrace: () => void;
   /** Ends the wait for an event to be wanted. */
@@ -52,7 +54,12 @@ export class MemoryReplayRun implements ReplayWriter {
   }
 
   get isReadToEnd(): boolean {
-    return this.isOverAt(this.#reader?.position ?? this.#confirmed);
+    return this.isOverAt(this.#reader?.position ?? this.#given);
+  }
+
+  /** Whether a connected reader has not got the end yet. */
+  get isBeingRead(): boolean {
+    return this.#reader !== undefined && !this.isOverAt(this.#reader.position);
   }
 
   async wanted(): Promise<void> {
@@ -102,6 +109,7 @@ export class MemoryReplayRun implements ReplayWriter {
   onReader(reader: MemoryReplayReader): void {
     if (this.#reader !== reader) return;
     if (!reader.isConnected) {
+      this.#given = reader.position;
       this.#reader = undefined;
       if (!this.#hasEnded) this.#cancelGrace = this.#startGrace();
     }

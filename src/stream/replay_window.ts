@@ -3,8 +3,8 @@ import type { ReplayEvent } from "./replay_log.ts";
 /** What an event takes besides its text: an object, two strings' heads and a place in an array. */
 const EVENT_BYTES = 128;
 
-/** The most events that a reader is given at once. */
-const MAX_READ = 256;
+/** The most bytes that a reader is given at once, if it is more than one event: it may keep them long. */
+const MAX_READ_BYTES = 65_536;
 
 /** The newest events of a run. Dropping one costs the same however many there are. */
 export class ReplayWindow {
@@ -39,10 +39,17 @@ export class ReplayWindow {
     this.#head = 0;
   }
 
-  /** The events from the number `position` on, at most {@linkcode MAX_READ}. */
+  /** Some of the events from the number `position` on: one at least, if there is one. */
   from(position: number): readonly ReplayEvent[] {
-    const start = this.#head + position - this.first;
-    return this.#events.slice(start, start + MAX_READ).filter((event) => event !== undefined);
+    const events: ReplayEvent[] = [];
+    let index = this.#head + position - this.first;
+    for (let byteCount = 0; byteCount < MAX_READ_BYTES;) {
+      const event = this.#events[index++];
+      if (event === undefined) break;
+      events.push(event);
+      byteCount += sizeOf(event);
+    }
+    return events;
   }
 }
 

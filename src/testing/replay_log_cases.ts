@@ -8,6 +8,7 @@ import {
   readData,
   type ReplayLogHarness,
 } from "./replay_log_harness.ts";
+import { replayLogEdgeCases } from "./replay_log_edge_cases.ts";
 
 type Case = ConformanceCase<ReplayLogHarness>;
 
@@ -361,4 +362,5 @@ export const replayLogCases: ReadonlyArray<ConformanceCase<ReplayLogHarness>> = 
   ...endCases,
   ...ownerCases,
   ...limitCases,
+  ...replayLogEdgeCases,
 ];
