@@ -80,7 +80,7 @@ function bench(
 }
 const urlOf = (response: Response) => `/a${response.headers.get("location")}`;
 
-Deno.test("F1 sse() cancels a run whose reader failed, and tells onError", async () => {
+Deno.test("sse() cancels a run whose reader failed, and tells onError", async () => {
   let reads = 0;
   const { start, log, errors, clock } = bench({
     reader: (reader) => ({
@@ -93,7 +93,7 @@ Deno.test("F1 sse() cancels a run whose reader failed, and tells onError", async
   assert.match(String(errors), /read failed/);
 });
 
-Deno.test("F2 sse() gives up a run whose response was dropped by a middleware", async () => {
+Deno.test("sse() gives up a run whose response was dropped by a middleware", async () => {
   const { api, start, clock } = bench({}, { maxRuns: 1 });
   const outer = new Hono()
     .use(async (_c, next) => {
@@ -109,7 +109,7 @@ Deno.test("F2 sse() gives up a run whose response was dropped by a middleware", 
   await response.text();
 });
 
-Deno.test("F3 sse() ends its body well, and tells onError, when its reader cannot be closed", async () => {
+Deno.test("sse() ends its body well, and tells onError, when its reader cannot be closed", async () => {
   const { start, errors } = bench({
     reader: (reader) => ({
       async close() {
@@ -123,7 +123,7 @@ Deno.test("F3 sse() ends its body well, and tells onError, when its reader canno
   assert.match(String(errors), /close failed/);
 });
 
-Deno.test("F3b sse() ends its body although its reader takes forever to close", async () => {
+Deno.test("sse() ends its body although its reader takes forever to close", async () => {
   const { start, clock } = bench({ reader: () => ({ close: () => new Promise<void>(() => {}) }) });
   let isOver = false;
   void (await start(1)).text().then(() => isOver = true);
@@ -131,7 +131,7 @@ Deno.test("F3b sse() ends its body although its reader takes forever to close", 
   assert.equal(isOver, true);
 });
 
-Deno.test("F4 sse() makes room by a run that was read to its end before one that was not", async () => {
+Deno.test("sse() makes room by a run that was read to its end before one that was not", async () => {
   const { api, start, clock } = bench({}, { maxRuns: 2 });
   const unread = await start(1);
   await unread.body?.cancel();
@@ -141,7 +141,7 @@ Deno.test("F4 sse() makes room by a run that was read to its end before one that
   assert.deepEqual(await eventNamesOf(await api.request(urlOf(unread))), ["start", "item", "done"]);
 });
 
-Deno.test("F5 memoryReplayLog() makes no room by a run whose reader is connected and has not got the end", async () => {
+Deno.test("memoryReplayLog() makes no room by a run whose reader is connected and has not got the end", async () => {
   const log = memoryReplayLog({ maxRuns: 1 });
   const writer = await log.create("run", "ada");
   const reader = await log.open("run", "ada", 0);
@@ -151,7 +151,7 @@ Deno.test("F5 memoryReplayLog() makes no room by a run whose reader is connected
   assert.deepEqual(await reader?.read(), [last]);
 });
 
-Deno.test("F6 sse() leaves no run behind when its reader cannot be opened", async () => {
+Deno.test("sse() leaves no run behind when its reader cannot be opened", async () => {
   let opens = 0;
   const { start } = bench({
     log: (near) => ({
@@ -164,7 +164,7 @@ Deno.test("F6 sse() leaves no run behind when its reader cannot be opened", asyn
   await response.text();
 });
 
-Deno.test("F7 sse() tells of a failure to keep an event before the handler has ended", async () => {
+Deno.test("sse() tells of a failure to keep an event before the handler has ended", async () => {
   const gate = Promise.withResolvers<void>();
   let appends = 0;
   const { start, errors, clock } = bench(
@@ -186,7 +186,7 @@ Deno.test("F7 sse() tells of a failure to keep an event before the handler has e
   assert.deepEqual(told, ["start", "stream_gone", 1]);
 });
 
-Deno.test("F8 sse() ends the connection to a run that can be neither kept nor deleted", async () => {
+Deno.test("sse() ends the connection to a run that can be neither kept nor deleted", async () => {
   let appends = 0;
   const { start, near, clock } = bench({
     writer: (writer) => ({
@@ -221,14 +221,14 @@ for (const method of ["OPTIONS", "PROPFIND"]) {
   });
 }
 
-Deno.test("F10 sse() lets no cache keep the 204 that stops an EventSource", async () => {
+Deno.test("sse() lets no cache keep the 204 that stops an EventSource", async () => {
   const { api } = bench({}, {}, { safe: true });
   const answer = await api.request("/a", { headers: { "last-event-id": "gone" } });
   assert.equal(answer.status, 204);
   assert.match(answer.headers.get("cache-control") ?? "", /no-store|no-cache/);
 });
 
-Deno.test("F11 sse() tells onError an error when its run is gone before its writer knows", async () => {
+Deno.test("sse() tells onError an error when its run is gone before its writer knows", async () => {
   const { start, errors } = bench({ log: () => ({ open: () => Promise.resolve(undefined) }) }, {
     graceMs: Infinity,
   });
@@ -236,7 +236,7 @@ Deno.test("F11 sse() tells onError an error when its run is gone before its writ
   assert.ok(errors[0] instanceof Error, String(errors[0]));
 });
 
-Deno.test("F12 sse() resumes no run that was started at another path", async () => {
+Deno.test("sse() resumes no run that was started at another path", async () => {
   const { api, start } = bench();
   const response = await start(1);
   await response.body?.cancel();
@@ -244,7 +244,7 @@ Deno.test("F12 sse() resumes no run that was started at another path", async () 
   assert.deepEqual(await eventNamesOf(await api.request(url)), ["stream_gone"]);
 });
 
-Deno.test("F13 sse() tells the end of one run from another run, and from what is no id", async () => {
+Deno.test("sse() tells the end of one run from another run, and from what is no id", async () => {
   const { api, start } = bench();
   const response = await start(1);
   await response.body?.cancel();
@@ -252,5 +252,31 @@ Deno.test("F13 sse() tells the end of one run from another run, and from what is
     const answer = await api.request(urlOf(response), { headers: { "last-event-id": id } });
     assert.equal(answer.status, 200, id);
     await answer.text();
+  }
+});
+
+Deno.test("sse() asks a client to come again when the log cannot be reached", async () => {
+  const fail = () => Promise.reject(new Error("the log is down"));
+  const { api, errors } = bench({ log: () => ({ open: fail, delete: fail }) });
+  const url = `/a?sluice_run=${crypto.randomUUID()}`;
+  for (const method of ["GET", "DELETE"]) {
+    const response = await api.request(url, { method });
+    assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
+    const problem = await response.json();
+    assert.equal(problem.code, "replay_log_unavailable");
+    assert.equal(JSON.stringify(problem).includes("down"), false);
+  }
+  assert.equal(errors.length, 2);
+  assert.equal(String((errors[0] as Error).cause), "Error: the log is down");
+});
+
+Deno.test("sse() asks the log for nothing that is no run", async () => {
+  const { api } = bench({
+    log: () => ({ open: () => assert.fail(), delete: () => assert.fail() }),
+  });
+  for (const run of ["%", "a".repeat(10_000), "%00", "..", ""]) {
+    const gone = await api.request(`/a?sluice_run=${run}`);
+    assert.deepEqual(await eventNamesOf(gone), ["stream_gone"]);
+    assert.equal((await api.request(`/a?sluice_run=${run}`, { method: "DELETE" })).status, 404);
   }
 });
