@@ -35,9 +35,19 @@ export class Exchange implements AsyncIterableIterator<Uint8Array, void, void> {
     return this;
   }
 
-  /** Waits for something else, before the request. */
-  wait<T>(work: () => Promise<T> | T): Promise<T> {
-    return this.#deadline.run(work);
+  /**
+   * Waits for something else, before the request.
+   *
+   * @throws {ConnectionLostError} If it takes too long.
+   * @throws What `work` throws.
+   */
+  async wait<T>(work: () => Promise<T> | T): Promise<T> {
+    try {
+      return await this.#deadline.run(work);
+    } catch (error) {
+      if (this.#deadline.signal.aborted) throw this.#lost(error);
+      throw error;
+    }
   }
 
   /**
@@ -104,9 +114,14 @@ export class Exchange implements AsyncIterableIterator<Uint8Array, void, void> {
     try {
       return await this.#deadline.run(work);
     } catch (error) {
-      this.limits.signal?.throwIfAborted();
-      throw new ConnectionLostError(0, { cause: error });
+      throw this.#lost(error);
     }
+  }
+
+  /** @throws The reason of the call's signal. */
+  #lost(cause: unknown): ConnectionLostError {
+    this.limits.signal?.throwIfAborted();
+    return new ConnectionLostError(0, { cause });
   }
 }
 

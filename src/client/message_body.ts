@@ -11,10 +11,19 @@ export interface RequestContent {
 /** The methods that have the data in the URL's query, as the server reads it there. */
 const WITHOUT_BODY = ["GET", "DELETE"];
 
+/** The parameter that has data as JSON, in place of one parameter for each member. */
+const DATA_PARAMETER = "sluice_data";
+
+/** The names of members that as parameters would mean something else, or nothing, to the server. */
+const RESERVED_NAME = /^(sluice_.*|__proto__|)$/s;
+
+/** Half a character, as JSON writes it; a query has no form for it. */
+const LONE_SURROGATE = /\\ud[89a-f]/;
+
 /**
  * Puts the data of a message into a request.
  *
- * @throws {TypeError} If the data has no form in JSON, or none in a query that needs one.
+ * @throws {TypeError} If the data has no form in JSON.
  */
 export function contentOf(
   { type, data }: AnyMessage,
@@ -23,8 +32,7 @@ export function contentOf(
 ): RequestContent {
   const body = encodeData(type, data);
   if (!WITHOUT_BODY.includes(method)) return { method, url, body };
-  const query = body === null ? "" : encodeQuery(type, JSON.parse(body));
-  return { method, url: withQuery(url, query), body: null };
+  return { method, url: body === null ? url : withQuery(url, body), body: null };
 }
 
 function encodeData(type: string, data: unknown): string | null {
@@ -42,25 +50,32 @@ function encodeData(type: string, data: unknown): string | null {
   return text;
 }
 
-/** @param data What JSON makes of the data, so that a body and a query say the same. */
-function encodeQuery(type: string, data: unknown): string {
-  if (typeof data !== "object" || data === null || Array.isArray(data)) {
-    throw new TypeError(`Cannot write the data of "${type}" as a query: it is no object`);
-  }
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(data)) {
-    for (const part of Array.isArray(value) ? value : [value]) {
-      if (typeof part === "object") {
-        throw new TypeError(`Cannot write the data of "${type}" as a query: "${name}" is no text`);
-      }
-      query.append(name, String(part));
-    }
-  }
-  return query.toString();
+/** Adds data to a URL in such a way that the server reads what `json` says. */
+function withQuery(url: string, json: string): string {
+  const [address = ""] = url.split("#", 1);
+  const start = address.indexOf("?");
+  const given = new URLSearchParams(start < 0 ? "" : address.slice(start));
+  const data: unknown = JSON.parse(json);
+  const query = isTexts(data, given) && !LONE_SURROGATE.test(json)
+    ? queryOf(data)
+    : new URLSearchParams({ [DATA_PARAMETER]: json });
+  const text = query.toString();
+  return text === "" ? url : `${address}${start < 0 ? "?" : "&"}${text}`;
 }
 
-function withQuery(url: string, query: string): string {
-  if (query === "") return url;
-  const [address = ""] = url.split("#", 1);
-  return `${address}${address.includes("?") ? "&" : "?"}${query}`;
+/** Whether data is the same after it has been parameters, beside those that are there already. */
+function isTexts(data: unknown, given: URLSearchParams): data is Record<string, string | string[]> {
+  if (typeof data !== "object" || data === null || Array.isArray(data)) return false;
+  return Object.entries(data).every(([name, value]) => {
+    if (RESERVED_NAME.test(name) || given.has(name)) return false;
+    if (!Array.isArray(value)) return typeof value === "string";
+    return value.length >= 2 && value.every((part) => typeof part === "string");
+  });
+}
+
+function queryOf(data: Record<string, string | string[]>): URLSearchParams {
+  const pairs = Object.entries(data).flatMap(([name, value]) =>
+    [value].flat().map((part) => [name, part])
+  );
+  return new URLSearchParams(pairs);
 }

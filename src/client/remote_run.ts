@@ -1,17 +1,24 @@
 import { sleep } from "../clock.ts";
 import { parseSse, type SseMessage } from "../stream/mod.ts";
 import { ConnectionLostError, HttpProblemError } from "./client_errors.ts";
-import { Exchange, readAs } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { expectType, readHttpProblem } from "./http_answer.ts";
 import type { RequestContent } from "./message_body.ts";
 import type { RequestSender } from "./request_sender.ts";
 import { RunCursor } from "./run_cursor.ts";
+import { checkOption } from "./request_options.ts";
 import { resumeBackoff, type StreamSettings } from "./stream_options.ts";
 
 const EVENT_STREAM = "text/event-stream";
 
 /** The answers that another attempt may change. */
 const TRANSIENT_STATUSES = [408, 429, 502, 503, 504];
+
+/** The longest `Retry-After` that is waited for; with a longer one it is up to the user. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
+/** How long a connection must have been open before a heartbeat counts as progress. */
+const MIN_OPEN_MS = 5_000;
 
 /** How long the end of the body may take after the last event; it frees the connection for other requests. */
 const END_TIMEOUT_MS = 1_000;
@@ -96,10 +103,13 @@ export class RemoteRun {
     this.#locate(response.headers.get("location"));
     this.#cursor.connect();
     onStateChange?.({ state: "open" });
+    const openedAtMs = clock.now();
     return parseSse(exchange, {
       maxEventBytes,
       onRetry: (retryMs) => this.#retryMs = retryMs,
-      onComment: () => this.#attempts = 0,
+      onComment: () => {
+        if (clock.now() - openedAtMs >= MIN_OPEN_MS) this.#attempts = 0;
+      },
     });
   }
 
@@ -111,7 +121,8 @@ export class RemoteRun {
       .wait(() => this.#sender.headers(content, EVENT_STREAM, lastEventId))
       .catch((cause) => {
         // While the network is down, a token may not be had either.
-        throw url === undefined || this.#stop.signal.aborted
+        const isLost = cause instanceof ConnectionLostError; // they took too long
+        throw url === undefined || isLost || this.#stop.signal.aborted
           ? cause
           : new ConnectionLostError(0, { cause });
       });
@@ -121,7 +132,7 @@ export class RemoteRun {
   /** Learns where the run is, if the server says so. */
   #locate(reference: string | null | undefined): void {
     if (typeof reference !== "string" || this.#url !== undefined) return;
-    this.#url = readAs("URL of a run", () => this.#sender.resolve(reference, this.#baseUrl).href);
+    this.#url = this.#sender.locate(reference, this.#baseUrl);
   }
 
   #accept(message: SseMessage): string | undefined {
@@ -146,7 +157,10 @@ export class RemoteRun {
     const attempt = ++this.#attempts;
     const backoff = this.#settings.backoff ?? resumeBackoff(this.#retryMs);
     const retryAfterMs = error instanceof HttpProblemError ? error.retryAfterMs : undefined;
-    const delayMs = Math.max(backoff(attempt), retryAfterMs ?? 0);
+    const backoffMs = backoff(attempt);
+    const isDelay = Number.isFinite(backoffMs) && backoffMs >= 0;
+    checkOption("the result of backoff", backoffMs, "finite and at least 0", isDelay);
+    const delayMs = Math.max(backoffMs, retryAfterMs ?? 0);
     onStateChange?.({ state: "reconnecting", attempt, delayMs, cause: error });
     await sleep(clock, delayMs, this.#stop.signal);
   }
@@ -178,5 +192,6 @@ export class RemoteRun {
 
 function isTransient(error: unknown): error is ConnectionLostError | HttpProblemError {
   return error instanceof ConnectionLostError ||
-    (error instanceof HttpProblemError && TRANSIENT_STATUSES.includes(error.status));
+    (error instanceof HttpProblemError && TRANSIENT_STATUSES.includes(error.status) &&
+      (error.retryAfterMs ?? 0) <= MAX_RETRY_AFTER_MS);
 }

@@ -11,7 +11,9 @@ export interface RequestOptions {
   /**
    * Headers for every request, which win over the client's own; or a function that gives them, asked
    * anew for each request, so that a token may be a fresh one. They are sent to the origin of the
-   * URL that was given and to no other.
+   * URL that was given and to no other: where this option is given, even if it gives no header, a
+   * redirect is not followed but ends the call with an `UnexpectedResponseError`. Without it redirects
+   * are followed, as `fetch` does.
    *
    * @default none
    */

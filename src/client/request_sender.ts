@@ -1,4 +1,6 @@
 import type { AnyMessage } from "../message/mod.ts";
+import { UnexpectedResponseError } from "./client_errors.ts";
+import { readAs } from "./exchange.ts";
 import type { RequestContent } from "./message_body.ts";
 import type { Fetch, RequestOptions } from "./request_options.ts";
 
@@ -46,18 +48,37 @@ export class RequestSender {
 
   /** Sends a request. */
   fetch({ method, url, body }: RequestContent, init: RequestInit): Promise<Response> | Response {
-    const { credentials } = this.#options;
+    const { credentials, headers } = this.#options;
+    // A redirect would take the user's headers along to wherever it leads.
+    const redirect = headers === undefined ? "follow" : "manual";
     // Not `this.#fetch(…)`, as browsers refuse a receiver; and Workers refuse `credentials`, even if undefined.
     const fetch = this.#fetch;
-    return fetch(url, { method, body, ...init, ...(credentials && { credentials }) });
+    return fetch(url, { method, body, redirect, ...init, ...(credentials && { credentials }) });
   }
 
   /**
-   * Makes a URL absolute; one that is relative refers to `base`, and that to the page.
+   * Makes a URL absolute; one that is relative refers to the page.
    *
    * @throws {TypeError} If it is no URL.
    */
-  resolve(url: string, base = ""): URL {
-    return new URL(url, base === "" ? this.#pageUrl : this.resolve(base));
+  resolve(url: string): URL {
+    return new URL(url, this.#pageUrl);
+  }
+
+  /**
+   * Gives the URL of a run, which an answer refers to. It keeps the parameters that the answer's URL
+   * has and it has not, since a server may need them to know whom it serves.
+   *
+   * @throws {UnexpectedResponseError} If it is no URL, or one of another origin than the answer.
+   */
+  locate(reference: string, answerUrl: string): string {
+    const base = this.resolve(answerUrl);
+    const url = readAs("URL of a run", () => new URL(reference, base));
+    if (url.origin !== base.origin) {
+      throw new UnexpectedResponseError(`the run is on another origin, ${url.origin}`);
+    }
+    const kept = [...base.searchParams].filter(([name]) => !url.searchParams.has(name));
+    for (const [name, value] of kept) url.searchParams.append(name, value);
+    return url.href;
   }
 }

@@ -13,8 +13,9 @@ import { RequestSender } from "./request_sender.ts";
  */
 export interface SendRequestOptions<R> extends RequestOptions {
   /**
-   * The method. `GET` and `DELETE` put the data into the query, which takes strings, numbers,
-   * booleans and arrays of them; the others send it as JSON.
+   * The method. `GET` and `DELETE` put the data into the query: strings, and lists of two or more of
+   * them, as parameters; any other data as JSON in the parameter `sluice_data`, so that it arrives as
+   * it was sent. The others send it as JSON in the body.
    *
    * @default {"GET"} for queries, `"POST"` for commands
    */
@@ -42,13 +43,12 @@ const JSON_TYPE = "application/json";
  * @param url The address of the route; a relative one refers to the page.
  * @param request The command or query; its data must have a form in JSON.
  * @returns The result; `undefined` when the server answers 204.
- * @throws {TypeError} If the data has no form in JSON, or in a query with `GET` or `DELETE`; if the
- * URL or a header is not valid.
+ * @throws {TypeError} If the data has no form in JSON; if the URL or a header is not valid.
  * @throws {RangeError} If an option is out of its range.
  * @throws {ConnectionLostError} If no answer comes, or not all of it.
  * @throws {HttpProblemError} If the server answers with an error.
  * @throws {UnexpectedResponseError} If the answer is not what such a route sends, is larger than
- * `maxResponseBytes`, or `deserialize` throws.
+ * `maxResponseBytes`, or is a redirect and `headers` are given; or if `deserialize` throws.
  * @throws The reason of `signal`, as soon as it aborts; and what `headers` throws.
  *
  * @example A query whose result has a date

@@ -16,7 +16,9 @@ import { type StreamItemsOptions, streamSettings } from "./stream_options.ts";
  *
  * A start is not repeated, because it may have been handled, unless its method is `GET`. Resumes are
  * repeated after network errors and the statuses 408, 429, 502, 503 and 504, up to `maxAttempts`
- * times without progress.
+ * times without progress, unless the server asks to wait for more than 5 minutes (`Retry-After`). The
+ * URL of the run must be on the origin that answered; the parameters that the answer's URL has and it
+ * has not are added to it.
  *
  * Leaving the stream (`break`, `return()`, disposing), aborting `signal`, and errors on this side all
  * cancel the response at once, and the run by `DELETE` of its URL, so that its handler stops without
@@ -32,15 +34,15 @@ import { type StreamItemsOptions, streamSettings } from "./stream_options.ts";
  * @param url The address of the route; a relative one refers to the page.
  * @param request The request; its data must have a form in JSON.
  * @returns The items, for one reader.
- * @throws {TypeError} If the data has no form in JSON, or in a query with `GET`; if the URL or a
- * header is not valid.
- * @throws {RangeError} If an option is out of its range.
- * @throws {ConnectionLostError} From `next()`, if the connection is lost and cannot be resumed.
+ * @throws {TypeError} If the data has no form in JSON; if the URL or a header is not valid.
+ * @throws {RangeError} If an option is out of its range; from `next()`, if what `backoff` gives is.
+ * @throws {ConnectionLostError} From `next()`, if the connection is lost and cannot be resumed, or
+ * `headers` takes longer than `silenceMs` before the start.
  * @throws {HttpProblemError} From `next()`, if the server answers with another error.
  * @throws {StreamFailureError} From `next()`, after the items before it, if the run fails.
  * @throws {StreamGoneError} From `next()`, if the run was cancelled or forgotten, or is read elsewhere.
- * @throws {UnexpectedResponseError} From `next()`, if the answer is not what such a route sends, or
- * `deserialize` throws.
+ * @throws {UnexpectedResponseError} From `next()`, if the answer is not what such a route sends, is a
+ * redirect and `headers` are given, or names a run on another origin; or if `deserialize` throws.
  * @throws {SseParseError} From `next()`, if an event is larger than `maxEventBytes`.
  * @throws The reason of `signal`, from `next()`, as soon as it aborts; and what `onStateChange`, or
  * `headers` before the start, throws.

@@ -28,9 +28,10 @@ export type ConnectionState =
  */
 export interface StreamItemsOptions<T> extends RequestOptions {
   /**
-   * The method that starts the run. `GET` puts the data into the query, which takes strings, numbers,
-   * booleans and arrays of them; a server runs it only if the request is declared safe, so it is
-   * repeated when no answer comes.
+   * The method that starts the run. `GET` puts the data into the query: strings, and lists of two or
+   * more of them, as parameters; any other data as JSON in the parameter `sluice_data`, so that it
+   * arrives as it was sent. A server runs it only if the request is declared safe, so it is repeated
+   * when no answer comes. The others send the data as JSON in the body.
    *
    * @default {"POST"}
    */
@@ -38,21 +39,23 @@ export interface StreamItemsOptions<T> extends RequestOptions {
   /**
    * How long no byte may come while one is waited for, in milliseconds, before the connection counts
    * as lost; `Infinity` waits for ever. It should span several of the server's heartbeats, which
-   * come every 15 seconds unless the route says otherwise.
+   * come every 15 seconds unless the route says otherwise. It is also how long `headers` may take.
    *
    * @default {45_000}
    */
   readonly silenceMs?: number | undefined;
   /**
-   * The most attempts to connect again without progress, which is a new event or a heartbeat. 0
-   * never connects again, `Infinity` has no limit.
+   * The most attempts to connect again without progress, which is a new event, or a heartbeat on a
+   * connection that has been open for 5 seconds. 0 never connects again, `Infinity` has no limit.
    *
    * @default {10}
    */
   readonly maxAttempts?: number | undefined;
   /**
-   * The delays before the attempts, as a function or as options. A `Retry-After` of the server can
-   * make them longer.
+   * The delays before the attempts in milliseconds, as a function or as options; 0 does not wait. A
+   * function must give a finite number that is not negative; with another the stream ends with a
+   * `RangeError`. A `Retry-After` of the server makes a delay longer, up to 5 minutes; one that asks
+   * for more ends the stream with its `HttpProblemError`, which has it as `retryAfterMs`.
    *
    * @default a random delay up to a tenth of the time that the server sets (`retry:`, or 1 second)
    * before the first attempt, up to that time before the second, and up to twice as long before each

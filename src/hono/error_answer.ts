@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { ReplayLogFullError } from "../stream/mod.ts";
 import { encodeProblem, INTERNAL_PROBLEM, type Problem, RefusedRequestError } from "./problem.ts";
 import type { RouteOptions } from "./route_options.ts";
 
@@ -22,11 +23,14 @@ export function respondToError(
     ));
 }
 
+/** After how many seconds a client may find room for a stream where there was none. */
+const RETRY_AFTER = "5";
+
 /** What an answer of this status has to say beside its body. */
 function headersOf(error: unknown, status: number): Readonly<Record<string, string>> {
-  return error instanceof RefusedRequestError && error.problem.status === status
-    ? error.headers
-    : {};
+  if (error instanceof RefusedRequestError && error.problem.status === status) return error.headers;
+  if (error instanceof ReplayLogFullError && status === 503) return { "retry-after": RETRY_AFTER };
+  return {};
 }
 
 /** The same answer as a JSON text, for when the status and the headers have left already. */

@@ -2,7 +2,7 @@ import type { Context, Env, TypedResponse } from "hono";
 import { type Clock, systemClock } from "../clock.ts";
 import { reportError } from "./error_answer.ts";
 import { type CheckOutcome, type HealthCheck, runChecks } from "./health_check.ts";
-import { guarded } from "./route_guard.ts";
+import { limited } from "./route_guard.ts";
 import type { RouteHandler, ValidatedInput } from "./route_message.ts";
 import type { RouteOptions } from "./route_options.ts";
 import { secretCheck } from "./secret.ts";
@@ -110,7 +110,7 @@ export function healthRoute(
       running = undefined;
     }
   }
-  const handler = guarded(options, async (c) => {
+  const handler = limited(options, async (c) => {
     const outcomes = await (running ??= run(c));
     const report = reportOf(outcomes, await isAuthorized(c.req));
     return c.body(JSON.stringify(report), report.status === "pass" ? 200 : 503, {

@@ -18,8 +18,9 @@ export interface Problem {
   /**
    * The condition, for programs. The routes themselves give `invalid_json`, `forbidden_key`,
    * `body_too_large`, `body_unreadable`, `headers_too_large`, `unsupported_media_type`,
-   * `method_not_allowed`, `message_validation`, `event_handling`, `replay_log_full`, `stream_gone`
-   * and `internal`; those of ticks `unauthorized`, `tick_running`, `tick_timeout` and `client_left`.
+   * `method_not_allowed`, `cross_site`, `message_validation`, `event_handling`, `result_invalid`,
+   * `replay_log_full`, `replay_log_unavailable`, `stream_gone` and `internal`; those of ticks `unauthorized`, `tick_running`,
+   * `tick_timeout` and `client_left`.
    */
   readonly code?: string | undefined;
   /** What is wrong with the data, and where; at most the first 100 issues. */

@@ -1,6 +1,7 @@
 import type { Context, HonoRequest, TypedResponse } from "hono";
 import { respondToError } from "./error_answer.ts";
 import { problemOfRequest, RefusedRequestError } from "./problem.ts";
+import { checkSite } from "./request_site.ts";
 import { DEFAULT_MAX_HEADER_BYTES, type RouteOptions } from "./route_options.ts";
 
 /** A response of which the types of the routes say what is in it. */
@@ -13,11 +14,27 @@ export type GuardOptions = Pick<RouteOptions, "maxHeaderBytes" | "mapError" | "o
 export type AnyRouteHandler = (c: Context) => Promise<AnyResponse>;
 
 /**
- * Makes a handler that refuses requests which no route takes.
+ * Makes a handler of messages, which refuses requests that no route takes and those that any page can
+ * have a browser send.
  *
  * @param handle Answers all others. What it throws is answered as an error of the request.
  */
 export function guarded(
+  options: GuardOptions,
+  handle: (c: Context) => Promise<Response>,
+): AnyRouteHandler {
+  return limited(options, (c) => {
+    checkSite(c.req);
+    return handle(c);
+  });
+}
+
+/**
+ * Makes a handler that refuses requests which no route takes.
+ *
+ * @param handle Answers all others. What it throws is answered as an error of the request.
+ */
+export function limited(
   options: GuardOptions,
   handle: (c: Context) => Promise<Response>,
 ): AnyRouteHandler {

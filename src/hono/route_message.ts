@@ -71,7 +71,7 @@ async function readData<M extends AnyMessage>(
   const input = routeInput(c.req, options);
   try {
     if (from !== undefined) return await from(c, input);
-    return definition.schema === undefined ? undefined : await dataOfRequest(c.req.method, input);
+    return definition.schema === undefined ? undefined : await dataOfRequest(c.req, input, options);
   } catch (error) {
     if (error instanceof SyntaxError) {
       throw invalidJson("The body of the request is not JSON", { cause: error });

@@ -3,8 +3,13 @@ import { RefusedRequestError } from "./problem.ts";
 /** The methods that promise to change nothing and yet may run a message. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "QUERY"]);
 
-/** The methods that run nothing, whatever it is: a browser asks `OPTIONS` on behalf of any page. */
-const IDLE_METHODS: ReadonlySet<string> = new Set(["OPTIONS", "TRACE"]);
+/** The methods that may run any message. All others run nothing: what they mean is not known. */
+const CHANGING_METHODS: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+
+/** Whether a method may run what changes something. */
+export function mayChange(method: string): boolean {
+  return CHANGING_METHODS.has(method);
+}
 
 /**
  * Checks that a method may run a message.
@@ -12,9 +17,8 @@ const IDLE_METHODS: ReadonlySet<string> = new Set(["OPTIONS", "TRACE"]);
  * @throws {RefusedRequestError} If it may not.
  */
 export function checkMethod(method: string, isSafe: boolean): void {
-  if (IDLE_METHODS.has(method) || (SAFE_METHODS.has(method) && !isSafe)) {
-    throw methodNotAllowed(method, methodsOf(isSafe));
-  }
+  if (mayChange(method) || (isSafe && SAFE_METHODS.has(method))) return;
+  throw methodNotAllowed(method, methodsOf(isSafe));
 }
 
 /** The methods to be named to a client that uses another one. */

@@ -38,7 +38,8 @@ export interface RouteOptions<K extends string = string, S extends boolean = boo
   readonly maxHeaderBytes?: number;
   /**
    * The most bytes that the body of a request may have; `Infinity` sets no limit. It is kept while
-   * the body is read, whatever length the request declares.
+   * the body is read, whatever length the request declares. It holds for the parameter `sluice_data`
+   * of the query too.
    *
    * @default {1_048_576}
    */

@@ -19,17 +19,26 @@ import { sseRoute, type StreamSource } from "./sse_route.ts";
  * Makes handlers of Hono out of message definitions.
  *
  * The data of a message is, where no function gives it, made of the path's parameters and, for
- * `GET`, `HEAD` and `DELETE`, the query, for other methods the body if it is an object. The path
- * wins over both: the URL decides what is acted upon. The definition validates the data.
- * A query parameter that is given once is a string, one that is given several times an array: a
- * schema for a list has to take both.
+ * `GET`, `HEAD` and `DELETE`, the query, for other methods the body. The path wins over both: the URL
+ * decides what is acted upon, and a body that is no object is refused where the path has parameters.
+ * The definition validates the data. A query parameter that is given once is a string, one that is
+ * given several times an array: a schema for a list has to take both. Data that is more than strings
+ * comes as one parameter `sluice_data`, an object as JSON, which takes the place of all others: the
+ * client of this library sends it so.
+ *
+ * A request by `POST`, `PUT`, `PATCH` or `DELETE` that comes from a page of another origin, as its
+ * browser says by `Sec-Fetch-Site`, is answered with 403 (`cross_site`) unless its type is JSON, for
+ * which the browser asks the server first (CORS): so forms and `no-cors` requests of other pages run
+ * nothing, with or without data. Old browsers do not say it, and none does over plain HTTP: there
+ * Hono's middleware `hono/csrf` refuses forms.
  *
  * `traceparent` and `x-correlation-id` become metadata of the message when they are well-formed.
  *
  * No error leaves these handlers. They answer with problem details (RFC 9457): 400 for data that
- * cannot be read or is not valid, 405 for methods that may not run the message, 413 and 415 for bodies
- * that are too large or no JSON, 431 for headers that are too large, 500 for everything else, with a
- * text that tells nothing of the server. `mapError` decides otherwise.
+ * cannot be read or is not valid, 403 for requests of other origins, 405 for methods that may not run
+ * the message, 413 and 415 for bodies that are too large or no JSON, 431 for headers that are too
+ * large, 503 when too many streams are open, 500 for everything else, with a text that tells nothing
+ * of the server. `mapError` decides otherwise.
  *
  * Hono's client learns from the handlers what to give and what it gets: the data of the message, as
  * JSON or in the query, its result or a problem ({@linkcode ClientInput}, {@linkcode SendResponse}).
@@ -42,10 +51,12 @@ export interface Routes<in M extends AnyMessage> {
   /**
    * Answers with the result of a command or query as JSON and the status 200, or that of
    * `c.status()`; and with 204 when the result is `undefined`. A result that its definition
-   * describes with a schema is validated, so that what the schema does not know is not sent.
+   * describes with a schema is validated, so that what the schema does not know is not sent. A result
+   * that its schema refuses, or JSON cannot carry, is answered with 500 (`result_invalid`): the
+   * request was handled all the same.
    *
-   * `GET`, `HEAD` and `QUERY` run what is safe alone, which queries are: see
-   * {@linkcode RouteOptions.safe}. `OPTIONS` and `TRACE` run nothing.
+   * `POST`, `PUT`, `PATCH` and `DELETE` run every message, `GET`, `HEAD` and `QUERY` what is safe alone,
+   * which queries are: see {@linkcode RouteOptions.safe}. Other methods run nothing.
    *
    * A client that leaves does not cancel it.
    *
@@ -80,8 +91,8 @@ export interface Routes<in M extends AnyMessage> {
    * With a replay log ({@linkcode SseRouteOptions.replay}) a client that comes back goes on where it
    * was, and leaving does not cancel the run at once: `DELETE` of the run's URL does.
    *
-   * It looks at the method itself, so that one handler serves a path as `api.all(path, …)`. `POST`
-   * and other methods start a run, `GET` only if the request is declared safe (see
+   * It looks at the method itself, so that one handler serves a path as `api.all(path, …)`. `POST`,
+   * `PUT` and `PATCH` start a run, `GET` only if the request is declared safe (see
    * {@linkcode RouteOptions.safe}); an `EventSource` that starts it needs that. `HEAD` answers with the
    * headers and starts nothing. `DELETE` starts nothing either, and is answered with 405 where it has
    * nothing to cancel.

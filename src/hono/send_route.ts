@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Sender } from "../mediator/mod.ts";
 import { type AnyRequest, type Definition, validate } from "../message/mod.ts";
 import { respondToError } from "./error_answer.ts";
-import { problemOfHandling } from "./problem.ts";
+import { type Problem, problemOfHandling } from "./problem.ts";
 import { type AnyRouteHandler, guarded } from "./route_guard.ts";
 import { type MessageSource, readMessage } from "./route_message.ts";
 
@@ -13,14 +13,27 @@ export function sendRoute<M extends AnyRequest>(
 ): AnyRouteHandler {
   return guarded(source.options, async (c) => {
     const request = await readMessage(c, source);
+    let result: unknown;
     try {
       // The signal of the HTTP request is no use here: on Deno it aborts after a success as well.
-      return respondWithResult(c, await checked(source.definition, await app.send(request)));
+      result = await app.send(request);
     } catch (error) {
       return respondToError(error, c, problemOfHandling(error), source.options);
     }
+    try {
+      return respondWithResult(c, await checked(source.definition, result));
+    } catch (error) {
+      return respondToError(error, c, RESULT_PROBLEM, source.options);
+    }
   });
 }
+
+/** Tells a client that what it asked for has happened, although it does not get the result. */
+const RESULT_PROBLEM: Problem = {
+  status: 500,
+  detail: "The request was handled, but its result cannot be sent",
+  code: "result_invalid",
+};
 
 /** The result as its schema describes it: what the schema does not know stays on the server. */
 function checked<M extends AnyRequest>(

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { ProblemResponse, ResultResponse } from "./client_types.ts";
 import { reportError, respondToError } from "./error_answer.ts";
 import { RefusedRequestError } from "./problem.ts";
-import { guarded } from "./route_guard.ts";
+import { limited } from "./route_guard.ts";
 import type { RouteHandler, ValidatedInput } from "./route_message.ts";
 import { methodNotAllowed } from "./route_method.ts";
 import type { RouteOptions } from "./route_options.ts";
@@ -96,7 +96,7 @@ export function tickRoute<R extends TickReport>(
   const isAuthorized = secretCheck(options.secret);
   const limitMs = budgetMs + graceMs;
   let endMs: number | undefined;
-  const handler = guarded(options, async (c) => {
+  const handler = limited(options, async (c) => {
     c.header("cache-control", "no-store");
     if (!await isAuthorized(c.req)) throw unauthorized();
     if (IDLE_METHODS.has(c.req.method)) throw methodNotAllowed(c.req.method, "GET, POST");
