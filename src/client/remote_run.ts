@@ -106,7 +106,7 @@ export class RemoteRun {
     const openedAtMs = clock.now();
     return parseSse(exchange, {
       maxEventBytes,
-      onRetry: (retryMs) => this.#retryMs = retryMs,
+      onRetry: (retryMs) => this.#retryMs = Math.min(retryMs, MAX_RETRY_AFTER_MS),
       onComment: () => {
         if (clock.now() - openedAtMs >= MIN_OPEN_MS) this.#attempts = 0;
       },
@@ -158,9 +158,8 @@ export class RemoteRun {
     const backoff = this.#settings.backoff ?? resumeBackoff(this.#retryMs);
     const retryAfterMs = error instanceof HttpProblemError ? error.retryAfterMs : undefined;
     const backoffMs = backoff(attempt);
-    const isDelay = Number.isFinite(backoffMs) && backoffMs >= 0;
-    checkOption("the result of backoff", backoffMs, "finite and at least 0", isDelay);
-    const delayMs = Math.max(backoffMs, retryAfterMs ?? 0);
+    checkOption("the result of backoff", backoffMs, "finite", Number.isFinite(backoffMs));
+    const delayMs = Math.max(0, backoffMs, retryAfterMs ?? 0);
     onStateChange?.({ state: "reconnecting", attempt, delayMs, cause: error });
     await sleep(clock, delayMs, this.#stop.signal);
   }

@@ -52,14 +52,13 @@ export interface StreamItemsOptions<T> extends RequestOptions {
    */
   readonly maxAttempts?: number | undefined;
   /**
-   * The delays before the attempts in milliseconds, as a function or as options; 0 does not wait. A
-   * function must give a finite number that is not negative; with another the stream ends with a
-   * `RangeError`. A `Retry-After` of the server makes a delay longer, up to 5 minutes; one that asks
+   * The delays before the attempts in milliseconds, as a function or as options; 0 or less does
+   * not wait. A function must give a finite number; with another the stream ends with a `RangeError`. A `Retry-After` of the server makes a delay longer, up to 5 minutes; one that asks
    * for more ends the stream with its `HttpProblemError`, which has it as `retryAfterMs`.
    *
    * @default a random delay up to a tenth of the time that the server sets (`retry:`, or 1 second)
    * before the first attempt, up to that time before the second, and up to twice as long before each
-   * further one; that limit stops at 30 seconds, or at the server's time where that is longer
+   * further one; that limit stops at 30 seconds, or at the server's time where that is longer, up to 5 minutes
    */
   readonly backoff?: Backoff | BackoffOptions | undefined;
   /** The clock that measures silence and delays. @default {systemClock} */

@@ -173,6 +173,36 @@ Billing charges u1 for m1 in region eu
 Billing charges u1 for m2 in region eu
 NoPublisherError: Cannot emit notification "user.joined" as no broker is configured
 `,
+  "operations.ts": `\
+POST /tick/purge, without the secret
+  401 {"type":"about:blank","title":"Unauthorized","status":401,"detail":"The request needs a secret","code":"unauthorized"}
+POST /tick/purge, with the secret
+  200 {"hasMore":true,"left":50}
+POST /tick/purge, with the secret
+  200 {"hasMore":false,"left":0}
+GET /health, without the secret
+  503 {"status":"fail","checks":{"database":[{"status":"pass"}],"mail":[{"status":"fail"}]}}
+GET /health, with the secret
+  503 {"status":"fail","checks":{"database":[{"status":"pass","observedValue":0,"observedUnit":"ms","time":"1970-01-01T00:00:01.200Z"}],"mail":[{"status":"fail","observedValue":0,"observedUnit":"ms","time":"1970-01-01T00:00:01.200Z","output":"10.0.0.7:25 refused the connection"}]}}
+HEAD /health, without the secret
+  503
+POST /parcel, ada for the first time
+  start
+  item "packed"
+POST /parcel, bob comes back
+  stream_gone {"type":"about:blank","title":"Gone","status":410,"detail":"The stream cannot be resumed","code":"stream_gone"}
+POST /parcel, ada comes back
+  item "sent"
+  item "delivered"
+  done {}
+POST /paid, as it was signed
+  event: parcel p1 is paid
+  204
+POST /paid, forged
+  401 The signature is wrong
+POST /paid, without a signature
+  401 The signature is wrong
+`,
   "parallel_events.ts": `\
 With a concurrency of 1:
   A1 is processed, calls done: stock, mail, statistics

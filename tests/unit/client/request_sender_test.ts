@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RequestOptions } from "../../../src/client/mod.ts";
+import { type RequestOptions, UnexpectedResponseError } from "../../../src/client/mod.ts";
 import { RequestSender } from "../../../src/client/request_sender.ts";
 import { Watch } from "./support.ts";
 
@@ -63,6 +63,35 @@ Deno.test("headers() gives the last event ID that it is told and no other", asyn
   const headers = { "last-event-id": "r:7" };
   assert.equal((await headersFor(url, headers))["last-event-id"], undefined);
   assert.equal((await headersFor(url, headers, "r:1"))["last-event-id"], "r:1");
+});
+
+/** Where a run is whose answer comes from `answerUrl`. */
+function locate(reference: string, answerUrl: string): string {
+  return new RequestSender(url, Watch({}), {}).locate(reference, answerUrl);
+}
+
+Deno.test("locate() keeps the parameters of the answer's URL that the run's URL lacks", () => {
+  assert.equal(locate("?run=r", `${url}?tenant=t1#a`), `${url}?run=r&tenant=t1`);
+  assert.equal(locate("/runs/r", `${url}?tenant=t1`), "https://a.example/runs/r?tenant=t1");
+});
+
+Deno.test("locate() keeps all values of a parameter", () => {
+  assert.equal(locate("?run=r", `${url}?tag=a&tag=b`), `${url}?run=r&tag=a&tag=b`);
+});
+
+Deno.test("locate() leaves a parameter that the run's URL has", () => {
+  assert.equal(locate("?run=r&tenant=t2", `${url}?tenant=t1`), `${url}?run=r&tenant=t2`);
+});
+
+Deno.test("locate() refuses a run on another origin than the answer", () => {
+  for (const other of ["https://b.example/", "http://a.example/", "//a.example:444/", "data:,a"]) {
+    assert.throws(() => locate(other, url), UnexpectedResponseError, other);
+  }
+  assert.equal(locate("?run=r", "https://b.example/"), "https://b.example/?run=r");
+});
+
+Deno.test("locate() refuses what is no URL", () => {
+  assert.throws(() => locate("http://[", url), UnexpectedResponseError);
 });
 
 Deno.test("RequestSender refuses a header that is not valid at once", () => {

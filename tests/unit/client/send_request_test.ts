@@ -27,10 +27,26 @@ function jsonAnswer(body: string, type = "application/json"): string {
 }
 
 Deno.test("sendRequest() sends a query by GET with its data in the query", async () => {
-  const result = await sendRequest("/read/r1?a=b", Read({ tag: ["x", "y"], page: 2 }), {
+  const result = await sendRequest("/read/r1?a=b", Read({ tag: ["x", "y"], page: "2" }), {
     fetch: api.request,
   });
   assert.deepEqual(result, { id: "r1", a: "b", tag: ["x", "y"], page: "2" });
+});
+
+Deno.test("sendRequest() sends data of every type by GET as it is", async () => {
+  const data = { page: 2, isLive: false, tag: ["x"], none: [], filter: { name: null } };
+  const result = await sendRequest("/read/r1", Read({ ...data, id: "r2" }), { fetch: api.request });
+  assert.deepEqual(result, { ...data, id: "r1" });
+});
+
+Deno.test("sendRequest() sends data of every type by DELETE as it is", async () => {
+  const { fetch, inits } = recordingFetch();
+  await using server = new RawServer((_request, connection) => connection.write(bareAnswer(204)));
+  await soon(sendRequest(server.url, Forget({ at: 0 }), { method: "DELETE", fetch }));
+  const [request] = server.requests;
+  const { searchParams } = new URL(request?.target ?? "", server.url);
+  assert.deepEqual([...searchParams], [["sluice_data", '{"at":0}']]);
+  assert.equal(inits[0]?.body, null);
 });
 
 Deno.test("sendRequest() sends a command by POST with its data in the body", async () => {
@@ -219,6 +235,18 @@ for (
     assert.equal(listeners(), 0);
   });
 }
+
+Deno.test("sendRequest() rejects at once when it is aborted while it waits for headers", async () => {
+  const controller = new AbortController();
+  const { fetch, inits } = recordingFetch();
+  const headers = () => new Promise<never>(() => {});
+  const reason = new Error("No longer needed");
+  const { signal } = controller;
+  const aborted = assert.rejects(sendRequest("/", Read({}), { signal, headers, fetch }), reason);
+  controller.abort(reason);
+  await soon(aborted);
+  assert.equal(inits.length, 0);
+});
 
 Deno.test("sendRequest() leaves no listener on its signal", async () => {
   const { signal, listeners } = countingSignal(new AbortController().signal);

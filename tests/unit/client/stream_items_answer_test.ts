@@ -16,8 +16,10 @@ import {
   goneEvent,
   itemEvent,
   lastEvent,
+  recordingFetch,
   RESUMABLE_HEAD,
   RUN,
+  RUN_URL,
   startEvent,
   STREAM_HEAD,
   Watch,
@@ -231,6 +233,27 @@ Deno.test("streamItems() refuses a URL of the run that is none", async () => {
   await using server = new RawServer(answering(head + startEvent()));
   assert.ok(await errorOf(server) instanceof UnexpectedResponseError);
 });
+
+for (
+  const [name, head, start] of [
+    ["header", RESUMABLE_HEAD, startEvent()],
+    ["first event", STREAM_HEAD + END_OF_HEAD, startEvent({ run: RUN, url: RUN_URL })],
+  ] as const
+) {
+  Deno.test(`streamItems() refuses a run on another origin, named by a ${name}, and sends nothing there`, async () => {
+    await using other = new RawServer(withDelete(() => {}));
+    const url = `${other.url}/admin`;
+    const events = (head + start).replaceAll(RUN_URL, url) + itemEvent(1, "one");
+    await using server = new RawServer(answering(events));
+    const { fetch, inits, settled } = recordingFetch();
+    const error = await errorOf(server, { fetch });
+    assert.ok(error instanceof UnexpectedResponseError);
+    assert.equal(error.finding, `the run is on another origin, ${other.url}`);
+    await soon(settled());
+    assert.equal(inits.length, 1);
+    assert.equal(other.requests.length, 0);
+  });
+}
 
 Deno.test("streamItems() refuses an event that is larger than maxEventBytes, and cancels the run", async () => {
   const events = startEvent() + itemEvent(1, "x".repeat(200));

@@ -101,7 +101,7 @@ Deno.test("streamItems() resumes at the URL of the run, after the last event tha
   const [start, resume] = server.requests;
   assert.equal(start?.target, "/watch?room=7");
   assert.equal(resume?.method, "GET");
-  assert.equal(resume?.target, `/watch${RUN_URL}`);
+  assert.equal(resume?.target, `/watch${RUN_URL}&room=7`);
   assert.equal(resume?.headers.get("last-event-id"), `${RUN}:3`);
 });
 

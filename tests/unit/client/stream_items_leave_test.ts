@@ -147,6 +147,16 @@ Deno.test("return() cancels a run of which the URL came with its first event", a
   assertOneDelete(server);
 });
 
+Deno.test("return() cancels a run at its URL with the parameters of the start", async () => {
+  const { respond } = sending(RESUMABLE_HEAD + firstEvents);
+  await using server = new RawServer(withDelete(respond));
+  const stream = streamItems(`${server.url}/watch?tenant=t1#a`, Watch({}));
+  await soon(stream.next());
+  await soon(stream.return());
+  assert.equal(server.requests[1]?.method, "DELETE");
+  assert.equal(server.requests[1]?.target, `/watch${RUN_URL}&tenant=t1`);
+});
+
 Deno.test("return() leaves a run that cannot be resumed", async () => {
   const { respond, left } = sending(
     STREAM_HEAD + END_OF_HEAD + startEvent({ run: "r" }) + itemEvent(1, "one"),

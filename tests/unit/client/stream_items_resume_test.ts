@@ -6,6 +6,7 @@ import {
   streamItems,
   UnexpectedResponseError,
 } from "../../../src/client/mod.ts";
+import { systemClock } from "../../../src/clock.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
 import { after, breakOff, brokenOff, events, giveRest, items } from "./broken_run.ts";
 import { RawServer, type Respond, soon } from "./raw_server.ts";
@@ -106,12 +107,46 @@ Deno.test("streamItems() counts attempts anew after each new event", async () =>
   assert.deepEqual(await soon(Array.fromAsync(stream)), items);
 });
 
-Deno.test("streamItems() counts attempts anew after a heartbeat", async () => {
+const KEEP_ALIVE = ": keep-alive\n\n";
+
+for (const [openMs, isProgress] of [[4_999, false], [5_000, true]] as const) {
+  const claim = isProgress ? "counts attempts anew" : "does not count attempts anew";
+  Deno.test(`streamItems() ${claim} after a heartbeat ${openMs} ms after the connection`, async () => {
+    let nowMs = 0;
+    let opened = Promise.withResolvers<void>();
+    const heartbeat: Respond = async (_request, connection) => {
+      await connection.write(STREAM_HEAD + END_OF_HEAD);
+      await opened.promise;
+      nowMs += openMs;
+      await connection.write(KEEP_ALIVE);
+    };
+    await using server = new RawServer(brokenOff(2, after(heartbeat, heartbeat)));
+    const stream = streamItems(server.url, Watch({}), {
+      ...options,
+      maxAttempts: 1,
+      clock: { ...systemClock, now: () => nowMs },
+      onStateChange({ state }) {
+        if (state === "open") opened.resolve();
+        else opened = Promise.withResolvers();
+      },
+    });
+    const received = soon(Array.fromAsync(stream));
+    if (isProgress) assert.deepEqual(await received, items);
+    else await assert.rejects(received, ConnectionLostError);
+    assert.equal(server.count("GET"), isProgress ? 3 : 1);
+  });
+}
+
+Deno.test("streamItems() is not kept at it by a server that sends a heartbeat and breaks off", async () => {
   const heartbeat: Respond = (_request, connection) =>
-    connection.write(`${STREAM_HEAD}${END_OF_HEAD}: keep-alive\n\n`);
-  await using server = new RawServer(brokenOff(2, after(heartbeat, heartbeat, heartbeat)));
-  const stream = streamItems(server.url, Watch({}), { ...options, maxAttempts: 1 });
-  assert.deepEqual(await soon(Array.fromAsync(stream)), items);
+    connection.write(`${STREAM_HEAD}${END_OF_HEAD}retry: 0\n${KEEP_ALIVE}`);
+  await using server = new RawServer(brokenOff(2, heartbeat));
+  const stream = streamItems(server.url, Watch({}), { ...options, maxAttempts: 3 });
+  await assert.rejects(
+    soon(Array.fromAsync(stream)),
+    (error) => error instanceof ConnectionLostError && error.attempts === 3,
+  );
+  assert.equal(server.count("GET"), 3);
 });
 
 Deno.test("streamItems() does not count events that are known already as progress", async () => {
@@ -153,80 +188,36 @@ Deno.test("streamItems() ends with what onStateChange throws, and cancels the ru
   await server.until(() => server.count("DELETE") === 1);
 });
 
-Deno.test("streamItems() waits before it connects again, as long as backoff says", async () => {
+Deno.test("streamItems() tries again when the headers of a resume take longer than silenceMs", async () => {
   await using server = new RawServer(brokenOff(2, giveRest));
   const clock = new ManualClock();
+  const causes: unknown[] = [];
+  const { promise: cut, resolve: onCut } = Promise.withResolvers<void>();
+  const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
+  let calls = 0;
   const received = Array.fromAsync(
-    streamItems(server.url, Watch({}), { clock, silenceMs: Infinity, backoff: () => 700 }),
+    streamItems(server.url, Watch({}), {
+      ...options,
+      clock,
+      headers() {
+        if (calls++ !== 1) return {};
+        onAsked();
+        return new Promise<never>(() => {});
+      },
+      onStateChange(state) {
+        if (state.state !== "reconnecting") return;
+        causes.push(state.cause.cause);
+        onCut();
+      },
+    }),
   );
-  await soon(clock.timersPending());
-  await clock.advance(699);
-  assert.equal(server.count("GET"), 0);
-  assert.equal(clock.pendingTimers, 1);
-  await clock.advance(1);
-  await server.until(() => server.count("GET") === 1);
+  await soon(cut);
+  await clock.advance(0);
+  await soon(asked);
+  await clock.advance(45_000); // and the next attempt comes at once
   assert.deepEqual(await soon(received), items);
-  assert.equal(clock.pendingTimers, 0);
+  assert.ok(causes.at(-1) instanceof DOMException);
 });
-
-Deno.test("streamItems() takes the base of its delays from the server", async () => {
-  await using server = new RawServer(async (request, connection) => {
-    if (request.method !== "POST") return giveRest(request, connection);
-    await connection.write(`${RESUMABLE_HEAD}retry: 600000\n\n${events[0]}`);
-  });
-  const delays: number[] = [];
-  const leaving = new AbortController();
-  const stream = streamItems(server.url, Watch({}), {
-    signal: leaving.signal,
-    onStateChange(state) {
-      if (state.state !== "reconnecting") return;
-      delays.push(state.delayMs);
-      leaving.abort();
-    },
-  });
-  const random = Math.random;
-  Math.random = () => 0.5;
-  try {
-    await assert.rejects(soon(stream.next()), { name: "AbortError" });
-  } finally {
-    Math.random = random;
-  }
-  assert.deepEqual(delays, [30_000]);
-});
-
-for (
-  const [name, value, delayMs] of [
-    ["a number of seconds", "120", 120_000],
-    ["a date", "Thu, 01 Jan 1970 00:01:00 GMT", 60_000],
-    ["a date that has passed", "Wed, 31 Dec 1969 23:00:00 GMT", 50],
-    ["less than the backoff", "0", 50],
-    ["nonsense", "soon", 50],
-  ] as const
-) {
-  Deno.test(`streamItems() honours Retry-After with ${name}`, async () => {
-    const header = `retry-after: ${value}\r\n`;
-    await using server = new RawServer(
-      brokenOff(2, after((_request, connection) => connection.write(bareAnswer(503, header)))),
-    );
-    const clock = new ManualClock();
-    const delays: number[] = [];
-    const received = Array.fromAsync(
-      streamItems(server.url, Watch({}), {
-        clock,
-        silenceMs: Infinity,
-        backoff: (attempt) => attempt === 1 ? 0 : 50,
-        onStateChange: (state) => state.state === "reconnecting" && delays.push(state.delayMs),
-      }),
-    );
-    await soon(clock.timersPending());
-    await clock.advance(0);
-    await server.until(() => server.count("GET") === 1);
-    await soon(clock.timersPending());
-    assert.deepEqual(delays, [0, delayMs]);
-    await clock.advance(delayMs);
-    assert.deepEqual(await soon(received), items);
-  });
-}
 
 Deno.test("streamItems() tries again when the headers of a resume cannot be had", async () => {
   await using server = new RawServer(brokenOff(2, giveRest));

@@ -25,6 +25,23 @@ Deno.test("streamItems() throws what headers throws before the start, and sends 
   assert.equal(server.requests.length, 0);
 });
 
+Deno.test("streamItems() gives up when headers takes longer than silenceMs before the start", async () => {
+  await using server = new RawServer(giveRest);
+  const clock = new ManualClock();
+  const headers = () => new Promise<never>(() => {});
+  const lost = assert.rejects(
+    streamItems(server.url, Watch({}), { clock, headers }).next(),
+    (error) =>
+      error instanceof ConnectionLostError && error.cause instanceof DOMException &&
+      error.cause.name === "TimeoutError",
+  );
+  await soon(clock.timersPending());
+  await clock.advance(45_000);
+  await soon(lost);
+  assert.equal(server.requests.length, 0);
+  assert.equal(clock.pendingTimers, 0);
+});
+
 Deno.test("streamItems() does not repeat a start that is not answered", async () => {
   await using server = new RawServer(() => {});
   await assert.rejects(
@@ -91,11 +108,14 @@ Deno.test("streamItems() does not repeat a start by GET of which an event has co
 
 Deno.test("streamItems() resumes a run that was started by GET at its URL", async () => {
   await using server = new RawServer((request, connection) =>
-    request.target === "/?room=7"
+    request.target === "/?room=a"
       ? connection.write(RESUMABLE_HEAD + events.slice(0, 2).join(""))
       : giveRest(request, connection)
   );
-  const stream = streamItems(server.url, Watch({ room: 7 }), { ...options, method: "GET" });
+  const stream = streamItems(server.url, Watch({ room: "a" }), { ...options, method: "GET" });
   assert.deepEqual(await soon(Array.fromAsync(stream)), items);
-  assert.deepEqual(server.requests.map(({ target }) => target), ["/?room=7", `/${RUN_URL}`]);
+  assert.deepEqual(
+    server.requests.map(({ target }) => target),
+    ["/?room=a", `/${RUN_URL}&room=a`],
+  );
 });
