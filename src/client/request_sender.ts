@@ -28,13 +28,14 @@ export class RequestSender {
 
   /** Gives the headers of a request: those of the user over those of the message over the client's. */
   async headers(
-    { url, body }: RequestContent,
+    { method, url, body }: RequestContent,
     accept: string,
     lastEventId?: string,
   ): Promise<Headers> {
     const all = new Headers(this.#metadata);
     all.set("accept", accept);
-    if (body !== null) all.set("content-type", "application/json");
+    // Also without a body: a page of another origin may not POST anything else.
+    if (body !== null || method === "POST") all.set("content-type", "application/json");
     if (this.resolve(url).origin === this.#origin) {
       const { headers } = this.#options;
       const own = typeof headers === "function" ? await headers() : headers;

@@ -35,14 +35,14 @@ import { DEFAULT_MAX_BODY_BYTES, type RouteOptions } from "./route_options.ts";
  *
  * const body = JSON.stringify({ id: "p1" });
  * const mac = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(body));
- * const genuine = Array.from(new Uint8Array(mac), (byte) => byte.toString(16).padStart(2, "0")).join("");
+ * const digits = Array.from(new Uint8Array(mac), (byte) => byte.toString(16).padStart(2, "0"));
  * const post = (signature: string) =>
  *   api.request("/paid", {
  *     method: "POST",
  *     headers: { "content-type": "application/json", "x-signature": signature },
  *     body,
  *   });
- * assert.equal((await post(genuine)).status, 204);
+ * assert.equal((await post(digits.join(""))).status, 204);
  * assert.equal((await post("00".repeat(32))).status, 401);
  * assert.deepEqual(paid, ["p1"]);
  * ```
@@ -64,8 +64,8 @@ export interface RouteInput {
    */
   readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * Resolves to the body, read as JSON, and to `undefined` if there is none. It is read
-   * once, also for `bytes`.
+   * Resolves to the body, read as JSON, and to `undefined` if there is none. It is read once, also for
+   * `bytes`.
    *
    * Refused, and answered with a fitting status, are bodies that are larger than `maxBodyBytes`, of
    * another type than JSON, with a content encoding, not in UTF-8, nested deeper than 256 levels, and

@@ -11,6 +11,11 @@ export function mayChange(method: string): boolean {
   return CHANGING_METHODS.has(method);
 }
 
+/** Whether a method means something to a route. */
+export function isKnown(method: string): boolean {
+  return mayChange(method) || SAFE_METHODS.has(method);
+}
+
 /**
  * Checks that a method may run a message.
  *

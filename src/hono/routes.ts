@@ -29,8 +29,8 @@ import { sseRoute, type StreamSource } from "./sse_route.ts";
  * A request by `POST`, `PUT`, `PATCH` or `DELETE` that comes from a page of another origin, as its
  * browser says by `Sec-Fetch-Site`, is answered with 403 (`cross_site`) unless its type is JSON, for
  * which the browser asks the server first (CORS): so forms and `no-cors` requests of other pages run
- * nothing, with or without data. Old browsers do not say it, and none does over plain HTTP: there
- * Hono's middleware `hono/csrf` refuses forms.
+ * nothing, with or without data. Old browsers do not say it, nor does any over plain HTTP to another
+ * host than its own: there Hono's middleware `hono/csrf` refuses forms.
  *
  * `traceparent` and `x-correlation-id` become metadata of the message when they are well-formed.
  *

@@ -9,7 +9,7 @@ import { record } from "./recording.ts";
 import { ReplayedEvents } from "./replayed_events.ts";
 import { type AnyRouteHandler, guarded } from "./route_guard.ts";
 import { type MessageSource, readMessage } from "./route_message.ts";
-import { methodNotAllowed, methodsOf } from "./route_method.ts";
+import { isKnown, methodNotAllowed, methodsOf } from "./route_method.ts";
 import { isSafe, type SseRouteOptions } from "./route_options.ts";
 import { type RunAccess, runAccess } from "./run_access.ts";
 import { RunEvents } from "./run_events.ts";
@@ -48,7 +48,7 @@ export function sseRoute<M extends AnyStreamRequest>(
     const { method } = c.req;
     // Hono runs the handler of GET for HEAD, and drops the body without cancelling it.
     if (method === "HEAD") return c.body(null, 200, HEADERS);
-    if (method === "OPTIONS" || method === "TRACE") {
+    if (!isKnown(method)) {
       throw methodNotAllowed(method, methodsOf(isSafe(definition, options)));
     }
     if (method === "DELETE") return await cancel(c, route);

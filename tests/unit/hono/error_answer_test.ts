@@ -3,6 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import assert from "node:assert/strict";
 import { bootstrap, handlers, query } from "../../../mod.ts";
 import { type Problem, type RouteOptions, routes } from "../../../src/hono/mod.ts";
+import { ReplayLogFullError } from "../../../src/stream/mod.ts";
 import { Echo, echoApp, post, problemOf } from "./support.ts";
 
 class NotThereError extends Error {}
@@ -148,3 +149,18 @@ for (
     assert.equal((await problemOf(response)).code, "internal");
   });
 }
+
+Deno.test("routes() tell a client when to come again that found the replay log full", async () => {
+  const { response } = await failWith(new ReplayLogFullError(1), {});
+  const problem = await problemOf(response);
+  assert.deepEqual([problem.status, problem.code], [503, "replay_log_full"]);
+  assert.equal(response.headers.get("retry-after"), "5");
+});
+
+Deno.test("mapError() that gives a full replay log another status drops Retry-After", async () => {
+  const { response } = await failWith(new ReplayLogFullError(1), {
+    mapError: () => ({ status: 500 }),
+  });
+  assert.equal((await problemOf(response)).status, 500);
+  assert.equal(response.headers.get("retry-after"), null);
+});

@@ -87,9 +87,24 @@ Deno.test("routes() let the path win over the body", async () => {
 
 for (const body of [[1, 2], "text", 7, null]) {
   Deno.test(`routes() take the body ${JSON.stringify(body)} as it is`, async () => {
-    assert.deepEqual(await echoed("/items/1", post(JSON.stringify(body))), body);
+    assert.deepEqual(await echoed("/items", post(JSON.stringify(body))), body);
+  });
+
+  Deno.test(`routes() refuse the body ${JSON.stringify(body)} where the path has parameters`, async () => {
+    const problem = await problemOf(await api.request("/items/1", post(JSON.stringify(body))));
+    assert.deepEqual([problem.status, problem.code, problem.detail], [
+      400,
+      "invalid_json",
+      "The body of the request is no object",
+    ]);
   });
 }
+
+Deno.test("routes() take a body that is no object where no parameter of the path is named", async () => {
+  const api = new Hono().post("/:tenant", http.send(Echo, { params: [] }));
+  const response = await api.request("/t1", post([1]));
+  assert.deepEqual(await response.json(), [1]);
+});
 
 Deno.test("routes() take the path alone when there is no body", async () => {
   assert.deepEqual(await echoed("/items/1", { method: "PUT" }), { id: "1" });

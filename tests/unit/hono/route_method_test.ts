@@ -52,6 +52,12 @@ for (
     ["QUERY", "/watch"],
     ["OPTIONS", "/watch"],
     ["DELETE", "/watch"],
+    ["PROPFIND", "/rename"],
+    ["PROPFIND", "/read"],
+    ["PROPFIND", "/watch"],
+    ["SEARCH", "/read"],
+    ["MKCOL", "/rename"],
+    ["patch", "/rename"],
   ] as const
 ) {
   Deno.test(`routes() answer ${method} ${path} with 405 and run nothing`, async () => {

@@ -73,15 +73,31 @@ const contentType = fc.oneof(
 
 const request = fc.record({
   route: fc.constantFrom("echo", "strict", "json", "items", "stream", "own"),
-  method: fc.constantFrom("GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "QUERY", "OPTIONS"),
+  method: fc.constantFrom(
+    "GET",
+    "HEAD",
+    "DELETE",
+    "POST",
+    "PUT",
+    "PATCH",
+    "QUERY",
+    "OPTIONS",
+    "MKCOL",
+  ),
   id: awkwardText,
   query: fc.oneof(
     fc.webQueryParameters(),
+    jsonText.map((text) => `sluice_data=${encode(text)}`),
     fc.array(fc.tuple(awkwardText, awkwardText)).map((pairs) =>
       pairs.map(([key, value]) => `${encode(key)}=${encode(value)}`).join("&")
     ),
   ),
   contentType: fc.option(contentType, { nil: undefined }),
+  site: fc.option(fc.constantFrom("same-origin", "none", "cross-site"), {
+    nil: undefined,
+    freq: 2,
+  }),
+  encoding: fc.option(fc.constantFrom("identity", "gzip"), { nil: undefined, freq: 2 }),
   traceparent: fc.stringMatching(/^[\x20-\x7e]*$/),
   body: fc.option(body, { nil: undefined }),
 });
@@ -92,11 +108,14 @@ function encode(text: string): string {
 
 type Shape = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-function toRequest({ route, method, id, query, contentType, traceparent, body }: Shape): Request {
+function toRequest({ route, method, id, query, body, ...shape }: Shape): Request {
+  const { contentType, site, encoding, traceparent } = shape;
   const headers = new Headers({ traceparent });
   const hasBody = body !== undefined && method !== "GET" && method !== "HEAD";
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body?.slice();
   if (contentType !== undefined) headers.set("content-type", contentType);
+  if (site !== undefined) headers.set("sec-fetch-site", site);
+  if (encoding !== undefined) headers.set("content-encoding", encoding);
   return new Request(`http://localhost/${route}/${encode(id) || "0"}?${query}`, {
     method,
     headers,
@@ -119,7 +138,7 @@ async function check(response: Response, isHead: boolean): Promise<void> {
   }
   assert.equal(type, "application/problem+json");
   const { status, code } = checkedProblem(text, response.status);
-  assert.ok([400, 405, 413, 415].includes(status), String(status));
+  assert.ok([400, 403, 405, 413, 415].includes(status), String(status));
   assert.equal(response.headers.has("allow"), status === 405);
   assert.equal(typeof code, "string");
 }

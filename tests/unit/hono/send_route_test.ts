@@ -142,7 +142,8 @@ Deno.test("send() takes a syntax error within the handler for the server's fault
 for (const result of [1n, () => 1, Symbol("s")]) {
   Deno.test(`send() answers with 500 when the result is a ${typeof result}`, async () => {
     const response = await answer(() => result);
-    assert.equal((await problemOf(response)).code, "internal");
+    const problem = await problemOf(response);
+    assert.deepEqual([problem.status, problem.code], [500, "result_invalid"]);
   });
 }
 

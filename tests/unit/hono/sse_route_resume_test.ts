@@ -364,7 +364,9 @@ Deno.test("sse() lets the newest connection to a run take it over", async () => 
 Deno.test("sse() starts no run when the replay log is full, and says so", async () => {
   const { start, log } = bench({}, { maxRuns: 1 });
   const response = await start(1);
-  const problem = await problemOf(await start(1));
+  const refused = await start(1);
+  assert.equal(refused.headers.get("retry-after"), "5");
+  const problem = await problemOf(refused);
   assert.deepEqual([problem.status, problem.code], [503, "replay_log_full"]);
   assert.deepEqual(log, []);
   await response.body?.cancel();
