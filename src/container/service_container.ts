@@ -152,15 +152,7 @@ class ProviderContainer implements ServiceContainer {
     if (provider === undefined) throw new ProviderNotFoundError(name);
     if (parent?.isFinished === true) return this.get(token, scope, undefined);
     const { lifetime } = provider;
-    if (lifetime === "scoped" && scope === undefined) {
-      throw new TypeError(
-        parent === undefined
-          ? `Cannot resolve "${name}" outside of a scope as it is scoped`
-          : `Cannot resolve "${name}" for "${
-            describeToken(parent.token)
-          }", which is made outside of a scope`,
-      );
-    }
+    if (lifetime === "scoped" && scope === undefined) throw outsideOfScope(name, parent);
     // A singleton outlives every scope, so what it needs must not come from one.
     const within = lifetime === "singleton" ? undefined : scope;
     const make = async (making: Making) => {
@@ -186,6 +178,16 @@ class ProviderContainer implements ServiceContainer {
     if (instances !== undefined) parent?.owned.add(service);
     return service;
   }
+}
+
+function outsideOfScope(name: string, parent: Making | undefined): TypeError {
+  if (parent === undefined) {
+    return new TypeError(`Cannot resolve "${name}" outside of a scope as it is scoped`);
+  }
+  const needing = describeToken(parent.token);
+  return new TypeError(
+    `Cannot resolve "${name}" for "${needing}", which is made outside of a scope`,
+  );
 }
 
 /** A service that is being made, and those that it waits for. */
