@@ -22,7 +22,8 @@ export interface ReplayLog {
   /**
    * Makes a new, empty run.
    *
-   * @param run Identifies the run; whoever knows it and is its owner may read it, so it must not be guessable.
+   * @param run Identifies the run. Any text; whoever knows it and is its owner may read it, so it must not be
+   * guessable.
    * @param owner Whom the run belongs to; other owners do not learn that it exists. Any text.
    * @throws {ReplayLogFullError} If there is no room for another run.
    * @throws {TypeError} If the run exists.

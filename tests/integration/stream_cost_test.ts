@@ -100,6 +100,15 @@ Deno.test("a client that never reads costs at most what its run may hold", async
   warm.close();
 });
 
+Deno.test("a replay log keeps nothing of runs that are gone, and of events that made room", async () => {
+  await using server = await startServer();
+  const before = await server.state();
+  await (await server.open("/churn", "done")).close();
+  const heap = ((await server.state()).heapBytes - before.heapBytes) / KIB;
+  console.log(`After 200,000 runs and 1,000,000 events: ${heap.toFixed(0)} KiB`);
+  assert.ok(heap <= 3 * KIB, `${heap} KiB`);
+});
+
 /** How long it takes from the client's close until the handler's signal aborts, in milliseconds. */
 async function measureCancel(
   options: SseRouteOptions,

@@ -1,4 +1,12 @@
-import { bootstrap, command, handlers, query, streamRequest, type } from "@sluice/cqrs";
+import {
+  bootstrap,
+  command,
+  domainEvent,
+  handlers,
+  query,
+  streamRequest,
+  type,
+} from "@sluice/cqrs";
 import { type Problem, routes } from "@sluice/cqrs/hono";
 import { type Context, Hono } from "hono";
 import { hc, type InferRequestType, type InferResponseType } from "hono/client";
@@ -28,8 +36,12 @@ const Note = command("note", z.object({ text: z.string() }).optional());
 const Watch = streamRequest("meeting.watch", z.object({ meetingId: z.string(), from: z.number() }))
   .yields<{ readonly n: number }>();
 
+const Moved = domainEvent("meeting.moved", z.object({ id: z.string(), day: z.number() }));
+const Unheard = domainEvent("meeting.unheard");
+
 const app = bootstrap(
   handlers()
+    .on(Moved, () => {})
     .on(Join, () => ({ link: "", at: new Date() }))
     .on(Leave, () => {})
     .on(Find, () => undefined)
@@ -59,6 +71,7 @@ const api = new Hono<UserEnv>()
   .post("/tree", http.send(Tree))
   .post("/any", http.send(Any))
   .post("/note", http.send(Note, { params: [] }))
+  .post("/moved/:id", http.dispatch(Moved, { params: ["id"] }))
   .all("/watch/:meetingId", http.sse(Watch))
   .get("/safe", http.sse(Watch, { safe: true, params: [] }));
 const client = hc<typeof api>("http://localhost");
@@ -277,4 +290,20 @@ Deno.test("sse() knows the items that its options are about", () => {
   http.sse(Watch, { eventNames: { begin: "start" } });
   // @ts-expect-error -- a command has no items
   http.send(Join, { serialize: JSON.stringify });
+});
+
+Deno.test("dispatch() asks Hono's client for the data of an event, and gives nothing or a problem", () => {
+  type Route = (typeof client.moved)[":id"]["$post"];
+  expectType<Equals<Answer<Route, 404>, Problem>>();
+  compiled(async () => {
+    const param = { id: "m1" };
+    await client.moved[":id"].$post({ param, json: { day: 1 } });
+    // @ts-expect-error -- a member is missing
+    await client.moved[":id"].$post({ param, json: {} });
+    // @ts-expect-error -- nothing handles this event
+    http.dispatch(Unheard);
+    // @ts-expect-error -- a command is no event
+    http.dispatch(Leave);
+    http.dispatch(Moved, async (_c, { bytes, json }) => (await bytes()).length > 0 && json());
+  });
 });

@@ -61,7 +61,23 @@ function state(): ServerState {
   return { rssBytes: rss, heapBytes: heapUsed + external, running, yielded };
 }
 
-const http = routes(app, { replay: memoryReplayLog({ maxRuns: 10_000, maxBytes: 1_048_576 }) });
+/** Runs that come and go, each with an owner of its own, and one run of very many events. */
+async function churn(): Promise<void> {
+  for (let i = 0; i < 200_000; i++) {
+    await log.create(`run ${i}`, `owner ${i}`);
+    await log.delete(`run ${i}`, `owner ${i}`);
+  }
+  const writer = await log.create("long", "ada");
+  const reader = await log.open("long", "ada", 0);
+  for (let i = 0; i < 1_000_000; i++) {
+    const reading = reader?.read();
+    await writer.append({ event: "item", data: "x", isLast: false });
+    await reading;
+  }
+}
+
+const log = memoryReplayLog({ maxRuns: 10_000, maxBytes: 1_048_576 });
+const http = routes(app, { replay: log });
 /** What a stream costs that is written by hand: an item, and then nothing. */
 function bare(): Response {
   let isFirst = true;
@@ -79,6 +95,10 @@ const api = new Hono()
   .all("/idle", http.sse(Idle))
   .all("/flood", http.sse(Flood))
   .all("/bare", bare)
+  .post("/churn", async (c) => {
+    await churn();
+    return c.text("done");
+  })
   .get("/state", (c) => c.json(state()));
 Deno.serve({
   hostname: "127.0.0.1",

@@ -153,6 +153,20 @@ Deno.test("memoryReplayLog() does not drop what a connected reader was given and
   assert.equal((await (await log.open("run", "ada", 0))?.read())?.length, 3);
 });
 
+Deno.test("memoryReplayLog() gives a reader some 64 KiB at a time, which it may keep for long", async () => {
+  const log = memoryReplayLog({ graceMs: Infinity });
+  const writer = await log.create("run", "ada");
+  for (let i = 0; i < 10; i++) await writer.append(item(`${i}`.repeat(20_000)));
+  const reader = await log.open("run", "ada", 0);
+  const read: string[] = [];
+  while (read.length < 10) {
+    const events = await reader?.read() ?? assert.fail();
+    assert.ok(events.length <= 2, `${events.length} events of 40 KB`);
+    read.push(...events.map(({ data }) => data.slice(0, 1)));
+  }
+  assert.deepEqual(read, [..."0123456789"]);
+});
+
 Deno.test("memoryReplayLog() does not abort the signal of a writer that has ended", async () => {
   const log = memoryReplayLog();
   const writer = await log.create("run", "ada");
