@@ -9,6 +9,7 @@ export type SluiceErrorCode =
   | "app_closed"
   | "chain_exhausted"
   | "circuit_open"
+  | "concurrency"
   | "connection_lost"
   | "duplicate_handler"
   | "event_cycle"
@@ -16,6 +17,7 @@ export type SluiceErrorCode =
   | "handler_not_found"
   | "handler_settled"
   | "http_problem"
+  | "lease_lost"
   | "message_decode"
   | "message_encode"
   | "message_validation"
@@ -23,10 +25,13 @@ export type SluiceErrorCode =
   | "provider_not_found"
   | "publish"
   | "replay_log_full"
+  | "schema_version"
   | "sse_parse"
   | "stream_failure"
   | "stream_gone"
-  | "unexpected_response";
+  | "transaction_too_large"
+  | "unexpected_response"
+  | "unknown_notification";
 
 /**
  * The base class of the conditions that a caller may want to catch. Misuse of

@@ -7,6 +7,7 @@ import type {
   Query,
   StreamRequest,
 } from "./message.ts";
+import type { Codec } from "./codec.ts";
 import { type MessageTraits, MessageValue, NotificationValue } from "./message_value.ts";
 import type { AnySchema, InputOf, JsonOf, OutputOf, StandardSchema } from "./schema.ts";
 import { validate } from "./validation.ts";
@@ -83,6 +84,8 @@ export interface NotificationDefinition<N extends string, D>
   readonly wireType: string;
   /** The version of their data's schema, if it has one. */
   readonly schemaVersion: string | undefined;
+  /** Encodes and decodes their data; `undefined` leaves that to who publishes and consumes them. */
+  readonly codec: Codec | undefined;
 }
 
 /** Defines a command without data. */
@@ -184,6 +187,8 @@ export interface NotificationOptions<S extends AnySchema> {
   readonly wireType?: string;
   /** The version of the schema of the data, passed on to consumers. @default none */
   readonly schemaVersion?: string;
+  /** Encodes the data, so that one topic or outbox can hold several formats. @default that of whoever publishes */
+  readonly codec?: Codec;
 }
 
 /**
@@ -217,7 +222,7 @@ export function notification<const N extends string, S extends AnySchema>(
 ): NotificationDefinition<N, OutputOf<S>>;
 export function notification<S extends AnySchema>(
   type: string,
-  { topic, data, key, wireType = type, schemaVersion }: NotificationOptions<S>,
+  { topic, data, key, wireType = type, schemaVersion, codec }: NotificationOptions<S>,
 ): unknown {
   const traits = {
     kind: "notification",
@@ -225,12 +230,14 @@ export function notification<S extends AnySchema>(
     topic: named("topic", topic, `notification "${type}"`),
     wireType: named("wireType", wireType, `notification "${type}"`),
     schemaVersion,
+    codec,
     key,
   } as const;
   return define(traits, data, (value, metadata) => new NotificationValue(traits, value, metadata), {
     topic,
     wireType,
     schemaVersion,
+    codec,
   });
 }
 

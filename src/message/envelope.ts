@@ -38,7 +38,7 @@ export interface Envelope {
 
 /** How {@linkcode toEnvelope} fills in what a message does not say itself. */
 export interface EnvelopeOptions {
-  /** Encodes the data. */
+  /** Encodes the data, unless the notification has a codec of its own. */
   readonly codec: Codec;
   /** What publishes the message: a URI reference. */
   readonly source: string;
@@ -56,8 +56,9 @@ export interface EnvelopeOptions {
  */
 export function toEnvelope(
   message: Notification,
-  { codec, source, metadata = message.metadata }: EnvelopeOptions,
+  { source, metadata = message.metadata, ...options }: EnvelopeOptions,
 ): Envelope | Promise<Envelope> {
+  const codec = message.codec ?? options.codec;
   const wrap = (body: Uint8Array): Envelope => ({
     id: metadata.id,
     type: message.wireType,

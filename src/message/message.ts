@@ -1,3 +1,5 @@
+import type { Codec } from "./codec.ts";
+
 /**
  * What a message is to its handlers: a command or query is answered once, a
  * stream with many items, an event stays in the process, a notification goes
@@ -92,6 +94,8 @@ export interface Notification<N extends string = string, D = unknown>
   readonly wireType: string;
   /** The version of its data's schema, if it has one. */
   readonly schemaVersion?: string | undefined;
+  /** Encodes its data; `undefined` leaves that to who publishes it. */
+  readonly codec?: Codec | undefined;
 }
 
 /** Any request that is answered once. */

@@ -1,3 +1,4 @@
+import type { Codec } from "./codec.ts";
 import type {
   Message,
   MessageKind,
@@ -44,6 +45,7 @@ export interface NotificationTraits extends MessageTraits {
   readonly topic: string;
   readonly wireType: string;
   readonly schemaVersion?: string | undefined;
+  readonly codec?: Codec | undefined;
 }
 
 /**
@@ -92,11 +94,13 @@ export class NotificationValue extends MessageValue implements Notification {
   readonly topic: string;
   readonly wireType: string;
   readonly schemaVersion: string | undefined;
+  readonly codec: Codec | undefined;
 
   constructor(traits: NotificationTraits, data: unknown, init: MetadataInit | undefined) {
     super(traits, data, init);
     this.topic = traits.topic;
     this.wireType = traits.wireType;
     this.schemaVersion = traits.schemaVersion;
+    this.codec = traits.codec;
   }
 }

@@ -7,6 +7,12 @@
 
 export { type Codec, jsonCodec, MessageDecodeError, MessageEncodeError } from "./codec.ts";
 export {
+  compressBody,
+  type CompressionFormat,
+  type CompressionOptions,
+  decompressBody,
+} from "./compression.ts";
+export {
   command,
   type CommandDefinition,
   type Definition,
@@ -44,6 +50,7 @@ export type {
   StreamRequest,
 } from "./message.ts";
 export { metadataOf, withData } from "./message_value.ts";
+export { uuidv7 } from "./uuid.ts";
 export {
   type AnySchema,
   type InputOf,

@@ -59,6 +59,36 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: [],
     packages: [],
   },
+  storage: {
+    lives: "the port of everything that outlives a process: transactions, the outbox, leases",
+    folders: ["message"],
+    types: ["stream"],
+    packages: [],
+  },
+  "storage/memory": {
+    lives: "a storage in the memory of this process",
+    folders: ["message", "stream", "storage"],
+    types: [],
+    packages: [],
+  },
+  "storage/postgres": {
+    lives: "a storage on Postgres, through whichever driver the application has",
+    folders: ["message", "stream", "resilience", "storage"],
+    types: [],
+    packages: [],
+  },
+  "storage/deno_kv": {
+    lives: "a storage on Deno KV",
+    folders: ["message", "stream", "resilience", "storage"],
+    types: [],
+    packages: [],
+  },
+  outbox: {
+    lives: "transactions around handlers, the relay that publishes what is stored, retention",
+    folders: ["message", "resilience", "storage"],
+    types: ["broker", "mediator", "background"],
+    packages: [],
+  },
   container: {
     lives: "a small container for services and handler classes, adapters for awilix and Needle DI",
     folders: ["mediator"],
@@ -80,7 +110,7 @@ export const importTable: Readonly<Record<string, Row>> = {
   testing: {
     lives: "what a test needs: a manual clock, cases that every implementation of a port must pass",
     folders: [],
-    types: ["message", "stream", "resilience", "broker", "mediator"],
+    types: ["message", "stream", "resilience", "broker", "mediator", "storage"],
     packages: [],
   },
 };

@@ -4,7 +4,7 @@ import { type Import, importsOf, listFiles, readText, root } from "./repository.
 
 interface SourceFile {
   readonly path: string;
-  /** The folder of `src` that the file is in, or its own name if it is beside the folders. */
+  /** The row of the table for the folder that the file is in, or its own name if it is beside the folders. */
   readonly place: string;
   readonly imports: readonly Import[];
 }
@@ -20,8 +20,10 @@ async function readSources(): Promise<SourceFile[]> {
   );
 }
 
+/** A folder within a folder is a place of its own if the table has a row for it. */
 function placeOf(path: string): string {
-  return path.split("/")[1] ?? "";
+  const [, folder = "", inner] = path.split("/");
+  return `${folder}/${inner}` in importTable ? `${folder}/${inner}` : folder;
 }
 
 /** The path that a relative import leads to, from the top folder. */

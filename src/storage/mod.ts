@@ -1,0 +1,31 @@
+/**
+ * What outlives a process: a storage is one database, configured once, that holds messages on their
+ * way to the broker and the runs of streams. Here are its ports, and one in memory.
+ *
+ * @module
+ */
+
+export { anyPartition, laneOf, partitionOf, PARTITIONS } from "./lane.ts";
+export {
+  LeaseLostError,
+  type OutboxOutcome,
+  type OutboxRow,
+  type OutboxSession,
+  type OutboxSessionOptions,
+} from "./outbox_session.ts";
+export type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetters,
+  OutboxStatistics,
+  OutboxStatisticsOptions,
+  OutboxStore,
+  PurgeOptions,
+} from "./outbox_store.ts";
+export { type OutboxOptions, OutboxWriter } from "./outbox_writer.ts";
+export type { Storage, StorageTransaction } from "./storage.ts";
+export {
+  ConcurrencyError,
+  SchemaVersionError,
+  UnknownNotificationError,
+} from "./storage_errors.ts";

@@ -1,0 +1,128 @@
+import type { Envelope, Notification } from "../message/mod.ts";
+import type { OutboxSession, OutboxSessionOptions } from "./outbox_session.ts";
+import type { StorageTransaction } from "./storage.ts";
+
+/** What an outbox holds, for health checks and dashboards. */
+export interface OutboxStatistics {
+  /**
+   * How many messages have not been published, those of waiting and parked keys among them. It is
+   * counted up to {@linkcode OutboxStatisticsOptions.maxCount}; more are reported as that.
+   */
+  readonly pending: number;
+  /** How long the oldest of them has been stored, in milliseconds; `undefined` if there is none. */
+  readonly oldestAgeMs: number | undefined;
+  /** How many keys wait until a failed message is tried again. */
+  readonly waitingKeys: number;
+  /** How many keys wait for somebody to requeue or discard a dead letter. */
+  readonly parkedKeys: number;
+  /** How many messages were given up, counted as `pending` is. */
+  readonly deadLetters: number;
+}
+
+/** How {@linkcode OutboxStore.statistics} counts. */
+export interface OutboxStatisticsOptions {
+  /**
+   * How far it counts, a positive integer or `Infinity`, so that a health check stays fast whatever
+   * the backlog.
+   *
+   * @default {10_000}
+   */
+  readonly maxCount?: number;
+}
+
+/** A message that was given up after its last attempt. */
+export interface DeadLetter {
+  /** The message. */
+  readonly envelope: Envelope;
+  /** How often it was tried. */
+  readonly attempts: number;
+  /** What the last attempt failed with. */
+  readonly error: string;
+  /** When it was given up. */
+  readonly diedAt: Date;
+}
+
+/** Which dead letters {@linkcode DeadLetters.list} gives. */
+export interface DeadLetterFilter {
+  /** Those of this topic alone. @default all topics */
+  readonly topic?: string;
+  /** How many at the most, a positive integer up to 1,000. @default {100} */
+  readonly limit?: number;
+  /** Those that come behind the dead letter with this id. @default from the oldest on */
+  readonly after?: string;
+}
+
+/** The messages of an outbox that were given up, and what can be done with them. */
+export interface DeadLetters {
+  /** Lists dead letters, the one that was given up first at the front. */
+  list(filter?: DeadLetterFilter): Promise<readonly DeadLetter[]>;
+  /**
+   * Puts dead letters back at their places, to be tried again with a new budget of attempts. Their
+   * keys go on with them.
+   *
+   * @param ids The ids of the messages; those that are no dead letters are passed over.
+   * @returns How many were put back.
+   */
+  requeue(ids: readonly string[]): Promise<number>;
+  /**
+   * Deletes dead letters for good. A key goes on with the next message when its last one is gone.
+   *
+   * @param ids The ids of the messages; those that are no dead letters are passed over.
+   * @returns How many were deleted.
+   */
+  discard(ids: readonly string[]): Promise<number>;
+}
+
+/** Which published messages {@linkcode OutboxStore.purge} deletes. */
+export interface PurgeOptions {
+  /** Those that were published at least so long ago, in milliseconds; 0 are all. */
+  readonly olderThanMs: number;
+  /** How many at the most, a positive integer. @default {1_000} */
+  readonly limit?: number;
+}
+
+/**
+ * Messages that were stored together with what they tell about, and are published by a relay.
+ *
+ * Messages of one topic and key form a lane. Of two messages of one lane, if the second was appended
+ * after the transaction of the first had committed, the first is read first, whatever fails meanwhile.
+ *
+ * @typeParam Tx The type of the storage's transactions.
+ */
+export interface OutboxStore<Tx extends StorageTransaction = StorageTransaction> {
+  /** What was given up. */
+  readonly deadLetters: DeadLetters;
+  /**
+   * Stores messages as a part of a transaction: they are published if it commits. Their bytes and
+   * headers are final from here on.
+   *
+   * @param messages Notifications, or envelopes that were made of some.
+   * @throws {TypeError} If one is no notification.
+   * @throws {UnknownNotificationError} If the storage was told its notifications and this is none of them.
+   * @throws {MessageEncodeError} If one cannot be encoded.
+   */
+  append(tx: Tx, messages: ReadonlyArray<Notification | Envelope>): Promise<void>;
+  /** Stores messages in a transaction of their own; see {@linkcode OutboxStore.append}. */
+  store(messages: ReadonlyArray<Notification | Envelope>): Promise<void>;
+  /**
+   * Wakes the relays that wait. It is needed only after a transaction that the application itself has
+   * opened and committed; otherwise those would find the messages at their next look.
+   */
+  wake(): Promise<void>;
+  /**
+   * Calls `onWake` whenever there may be something to publish, until the result is disposed. It is a
+   * hint: it may come for nothing, and may fail to come. An implementation always calls it for the
+   * transactions of this very object, and for those of other processes where it is set up to.
+   */
+  subscribe(onWake: () => void): Promise<AsyncDisposable>;
+  /** Opens a session of a relay; it takes nothing before it is read. */
+  open(options: OutboxSessionOptions): OutboxSession;
+  /** Tells what the outbox holds. */
+  statistics(options?: OutboxStatisticsOptions): Promise<OutboxStatistics>;
+  /**
+   * Deletes messages that were kept after they had been published, the oldest first.
+   *
+   * @returns How many were deleted; fewer than `limit` when none is left.
+   */
+  purge(options: PurgeOptions): Promise<number>;
+}
