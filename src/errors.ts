@@ -7,6 +7,7 @@
 /** The code of every error that Sluice throws; stable across versions, copies of the library and the wire. */
 export type SluiceErrorCode =
   | "app_closed"
+  | "broker_unavailable"
   | "chain_exhausted"
   | "circuit_open"
   | "concurrency"
@@ -22,6 +23,7 @@ export type SluiceErrorCode =
   | "message_encode"
   | "message_validation"
   | "no_publisher"
+  | "outbox_lag"
   | "provider_not_found"
   | "publish"
   | "replay_log_full"

@@ -61,6 +61,7 @@ export function memoryBroker(
   }
 
   return {
+    keepsOrderOnFailure: true,
     async publish(messages, options): Promise<readonly PublishResult[]> {
       await Promise.resolve();
       options?.signal?.throwIfAborted();

@@ -23,6 +23,14 @@ export interface PublishOptions {
  * client that it was given.
  */
 export interface Publisher extends AsyncDisposable {
+  /**
+   * Whether a message that failed keeps the later ones of its key and topic in the same call from being
+   * published. Whoever needs their order hands them over together then, and otherwise one call after the
+   * other, each when the one before is confirmed.
+   *
+   * @default {false}
+   */
+  readonly keepsOrderOnFailure?: boolean;
   /** Publishes `messages` in their order. */
   publish(
     messages: readonly Envelope[],

@@ -54,8 +54,8 @@ export const importTable: Readonly<Record<string, Row>> = {
     packages: [],
   },
   background: {
-    lives: "jobs that are done in bounded steps, whoever drives them",
-    folders: [],
+    lives: "jobs that are done in bounded steps, and what drives them",
+    folders: ["resilience"],
     types: [],
     packages: [],
   },
@@ -85,8 +85,8 @@ export const importTable: Readonly<Record<string, Row>> = {
   },
   outbox: {
     lives: "transactions around handlers, the relay that publishes what is stored, retention",
-    folders: ["message", "resilience", "storage"],
-    types: ["broker", "mediator", "background"],
+    folders: ["message", "resilience", "background", "storage"],
+    types: ["broker", "mediator"],
     packages: [],
   },
   container: {
