@@ -111,6 +111,7 @@ class Loop<R extends TickReport> implements TickLoop {
   readonly #cut = new AbortController();
   #isAwake = false;
   #endWait: (() => void) | undefined;
+  #endGrace: (() => void) | undefined;
 
   constructor(job: Tick<R>, options: RunTicksOptions<R>, timing: Timing) {
     this.#job = job;
@@ -121,7 +122,10 @@ class Loop<R extends TickReport> implements TickLoop {
     const onAbort = () => this.#end(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted === true) onAbort();
-    this.done = this.#run().finally(() => signal?.removeEventListener("abort", onAbort));
+    this.done = this.#run().finally(() => {
+      signal?.removeEventListener("abort", onAbort);
+      this.#endGrace?.();
+    });
   }
 
   wake(): void {
@@ -140,9 +144,7 @@ class Loop<R extends TickReport> implements TickLoop {
     const { graceMs } = this.#timing;
     if (graceMs === 0) return this.#cut.abort(reason);
     if (graceMs === Infinity) return;
-    const cancelTimer = this.#clock.setTimer(() => this.#cut.abort(reason), graceMs);
-    // The field is not set yet when the signal has aborted before the loop began.
-    queueMicrotask(() => this.done.finally(cancelTimer));
+    this.#endGrace = this.#clock.setTimer(() => this.#cut.abort(reason), graceMs);
   }
 
   async #run(): Promise<void> {
