@@ -52,7 +52,11 @@ Deno.test("fresh() asks the session only when half of the lease is over", async 
 
 Deno.test("fresh() rejects once a beat has found the lease lost", async () => {
   const clock = new ManualClock();
-  const heartbeat = new Heartbeat(session(() => Promise.reject(new LeaseLostError())), 3_000, clock);
+  const heartbeat = new Heartbeat(
+    session(() => Promise.reject(new LeaseLostError())),
+    3_000,
+    clock,
+  );
   await heartbeat.fresh();
   await clock.advance(1_000);
   await assert.rejects(heartbeat.fresh(), { code: "lease_lost" });
