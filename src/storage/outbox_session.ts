@@ -21,7 +21,10 @@ export interface OutboxSessionOptions {
 export interface OutboxRow {
   /** Tells it from all other rows that the session reads. */
   readonly position: string;
-  /** Messages of one lane leave in their order: those of one topic and key; one without a key is a lane by itself. */
+  /**
+   * The name of its lane within its topic, as {@linkcode laneOf} gives it. Messages of one lane leave
+   * in their order: those of one topic and key; one without a key is a lane by itself.
+   */
   readonly lane: string;
   /** How often it was tried and failed. */
   readonly attempts: number;
@@ -34,8 +37,9 @@ export interface OutboxRow {
  *
  * - `published`: the broker has confirmed it, so it leaves the outbox.
  * - `failed`: it was tried, and is tried again `retryAfterMs` milliseconds from now. Its lane waits that long.
- * - `dead`: it was tried for the last time, and becomes a dead letter. Its lane is parked until somebody requeues
- *   or discards it, or goes on with the next message if `continues`.
+ * - `dead`: it was tried for the last time, and becomes a dead letter. What stands behind it in its lane, or is
+ *   stored there later, is parked until somebody requeues or discards it; or goes on at once if `continues`. One
+ *   without a key parks nothing.
  * - `held`: it was not tried, as a row before it in its lane failed; it comes again behind that.
  * - `returned`: it was not tried, and may come again at once.
  */
@@ -59,7 +63,9 @@ export type OutboxOutcome =
  * session holds some of them for itself, as long as it says in time that it lives, and shares them
  * with the sessions of other relays.
  *
- * Its methods may be called concurrently, but `read` not with itself.
+ * Its methods may be called concurrently, but `read` not with itself. One that was silent for
+ * `leaseMs` while it held something has lost all of it, even if nobody has taken it over, and stays
+ * lost: each of its methods throws from then on.
  */
 export interface OutboxSession extends AsyncDisposable {
   /**
@@ -76,7 +82,7 @@ export interface OutboxSession extends AsyncDisposable {
   read(maxRows: number): Promise<readonly OutboxRow[]>;
   /**
    * Writes down what became of rows, in one go: all of it is done or, if it rejects, may be.
-   * Rows of one lane come in their order.
+   * Rows of one lane come in their order, and each row once that this session was given.
    *
    * @throws {LeaseLostError} If the session was silent for too long. Nothing is written then, so that
    * nothing is undone that another has done since.
@@ -92,7 +98,7 @@ export interface OutboxSession extends AsyncDisposable {
   /**
    * Lets go of everything at once, so that others need not wait for the lease to end. Rows that were
    * read and not settled come again. Disposing twice does nothing, and it never rejects because the
-   * lease was lost.
+   * lease was lost. The other methods throw a {@linkcode LeaseLostError} afterwards.
    */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -5,15 +5,15 @@ import type { StorageTransaction } from "./storage.ts";
 /** What an outbox holds, for health checks and dashboards. */
 export interface OutboxStatistics {
   /**
-   * How many messages have not been published, those of waiting and parked keys among them. It is
-   * counted up to {@linkcode OutboxStatisticsOptions.maxCount}; more are reported as that.
+   * How many messages have not been published, those of waiting and parked keys among them, but no
+   * dead letters. It is counted up to {@linkcode OutboxStatisticsOptions.maxCount}; more are reported as that.
    */
   readonly pending: number;
   /** How long the oldest of them has been stored, in milliseconds; `undefined` if there is none. */
   readonly oldestAgeMs: number | undefined;
-  /** How many keys wait until a failed message is tried again. */
+  /** How many keys wait until a failed message is tried again. Messages without a key are none. */
   readonly waitingKeys: number;
-  /** How many keys wait for somebody to requeue or discard a dead letter. */
+  /** How many keys wait for somebody to requeue or discard a dead letter, with or without messages behind it. */
   readonly parkedKeys: number;
   /** How many messages were given up, counted as `pending` is. */
   readonly deadLetters: number;
@@ -48,7 +48,12 @@ export interface DeadLetterFilter {
   readonly topic?: string;
   /** How many at the most, a positive integer up to 1,000. @default {100} */
   readonly limit?: number;
-  /** Those that come behind the dead letter with this id. @default from the oldest on */
+  /**
+   * Those that come behind the dead letter with this id, the last if there are several. If there is
+   * none, as it was requeued or discarded meanwhile, all.
+   *
+   * @default from the oldest on
+   */
   readonly after?: string;
 }
 
@@ -58,16 +63,19 @@ export interface DeadLetters {
   list(filter?: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   /**
    * Puts dead letters back at their places, to be tried again with a new budget of attempts. Their
-   * keys go on with them.
+   * keys go on with them, up to the next dead letter that parks them.
    *
-   * @param ids The ids of the messages; those that are no dead letters are passed over.
+   * @param ids The ids of the messages; those that are no dead letters are passed over. Of several
+   * with the same id all are put back.
    * @returns How many were put back.
    */
   requeue(ids: readonly string[]): Promise<number>;
   /**
-   * Deletes dead letters for good. A key goes on with the next message when its last one is gone.
+   * Deletes dead letters for good. A key goes on with the next message when the last one before it
+   * is gone.
    *
-   * @param ids The ids of the messages; those that are no dead letters are passed over.
+   * @param ids The ids of the messages; those that are no dead letters are passed over. Of several
+   * with the same id all are deleted.
    * @returns How many were deleted.
    */
   discard(ids: readonly string[]): Promise<number>;
@@ -94,10 +102,13 @@ export interface OutboxStore<Tx extends StorageTransaction = StorageTransaction>
   readonly deadLetters: DeadLetters;
   /**
    * Stores messages as a part of a transaction: they are published if it commits. Their bytes and
-   * headers are final from here on.
+   * headers are final from here on. It stores whatever it is given, in the order in which it is
+   * given, also a message whose id is stored already.
+   *
+   * If it refuses one, none is stored, and the transaction goes on as if nothing had been asked.
    *
    * @param messages Notifications, or envelopes that were made of some.
-   * @throws {TypeError} If one is no notification.
+   * @throws {TypeError} If one is no notification, or the transaction has ended.
    * @throws {UnknownNotificationError} If the storage was told its notifications and this is none of them.
    * @throws {MessageEncodeError} If one cannot be encoded.
    */
@@ -112,7 +123,11 @@ export interface OutboxStore<Tx extends StorageTransaction = StorageTransaction>
   /**
    * Calls `onWake` whenever there may be something to publish, until the result is disposed. It is a
    * hint: it may come for nothing, and may fail to come. An implementation always calls it for the
-   * transactions of this very object, and for those of other processes where it is set up to.
+   * transactions, `store`, `wake`, `requeue` and `discard` of this very object, before their promise
+   * resolves, and for those of other processes where it is set up to. It is not called for what was
+   * rolled back.
+   *
+   * @param onWake Must not throw.
    */
   subscribe(onWake: () => void): Promise<AsyncDisposable>;
   /** Opens a session of a relay; it takes nothing before it is read. */
@@ -120,7 +135,8 @@ export interface OutboxStore<Tx extends StorageTransaction = StorageTransaction>
   /** Tells what the outbox holds. */
   statistics(options?: OutboxStatisticsOptions): Promise<OutboxStatistics>;
   /**
-   * Deletes messages that were kept after they had been published, the oldest first.
+   * Deletes messages that were kept after they had been published, the oldest first; also where
+   * none are kept any more.
    *
    * @returns How many were deleted; fewer than `limit` when none is left.
    */

@@ -1,0 +1,372 @@
+import type { Envelope } from "../message/mod.ts";
+import { ConformanceError, expectSame } from "./conformance_case.ts";
+import {
+  expectCode,
+  expectError,
+  expectRows,
+  message,
+  messages,
+  readAll,
+  rejection,
+  SESSION,
+  type StorageCase,
+} from "./storage_steps.ts";
+import { definitionOf, notificationOf } from "./storage_messages.ts";
+
+/** Checks that an envelope is another one, byte for byte. */
+function expectEnvelope(actual: Envelope | undefined, { body, time, ...expected }: Envelope): void {
+  if (actual === undefined) throw new ConformanceError("There is no envelope");
+  const { body: found, time: foundTime, ...attributes } = actual;
+  expectSame("The attributes", attributes, expected);
+  expectSame("The time", foundTime.toISOString(), time.toISOString());
+  const isBytes = found instanceof Uint8Array;
+  expectSame("Whether the body is bytes", isBytes, true);
+  expectSame("The length of the body", found.length, body.length);
+  expectSame("The first wrong byte", found.findIndex((byte, n) => byte !== body[n]), -1);
+}
+
+const everything: Envelope = {
+  id: "0190a8b0-0000-7000-8000-000000000001",
+  type: "UserJoined",
+  topic: "user events",
+  source: "https://example.com/a?b=c#d",
+  time: new Date("2026-02-28T23:59:59.999Z"),
+  key: "k'\"\\{},🛟",
+  correlationId: "conversation",
+  causationId: "cause",
+  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  schemaVersion: "2",
+  contentType: "application/x-test; charset=utf-8",
+  headers: {
+    tenant: "t1",
+    "": "no name",
+    empty: "",
+    'o\'dd "name"': "back\\slash {brace} [bracket] a,b;c:d 🛟 é \u2028 $1 %s null",
+    lines: "one\ntwo\r\n\tthree",
+    number: "1e3",
+  },
+  body: Uint8Array.of(0x00, 0x5c, 0xff, 0x22, 0x27, 0x0a, 0x80, 0x00),
+};
+
+const formCases: StorageCase[] = [
+  {
+    name: "append() keeps every attribute and byte of an envelope",
+    run: async ({ storage }) => {
+      await storage.transaction((tx) => storage.outbox.append(tx, [everything]));
+      const [row] = await readAll(storage.outbox.open(SESSION));
+      expectEnvelope(row?.envelope, everything);
+    },
+  },
+  {
+    name: "append() keeps an envelope that has nothing but what it must have",
+    run: async ({ storage }) => {
+      const least: Envelope = {
+        id: "1",
+        type: "noted",
+        topic: "t",
+        source: "/",
+        time: new Date(0),
+        correlationId: "1",
+        contentType: "text/plain",
+        headers: {},
+        body: new Uint8Array(0),
+      };
+      await storage.outbox.store([least]);
+      const [row] = await readAll(storage.outbox.open(SESSION));
+      expectEnvelope(row?.envelope, least);
+      expectSame("The key", row?.envelope.key, undefined);
+    },
+  },
+  {
+    name: "append() tells an empty key from none",
+    run: async ({ storage }) => {
+      await storage.outbox.store([message("-1", { key: "" }), message("-2")]);
+      const rows = await readAll(storage.outbox.open(SESSION));
+      const keys = rows.map(({ envelope: { id, key } }) => `${id} ${JSON.stringify(key)}`);
+      expectSame("The keys", keys.sort(), ['-1 ""', "-2 undefined"]);
+    },
+  },
+  {
+    name: "append() keeps every byte of a large body",
+    run: async ({ storage, maxBodyBytes = Infinity }) => {
+      const body = new Uint8Array(Math.min(1_048_576, maxBodyBytes));
+      // Not to be compressed, nor the same in two places.
+      let state = 1;
+      for (let n = 0; n < body.length; n++) {
+        state = Math.imul(state, 48_271) + 11 >>> 0;
+        body[n] = state >>> 13;
+      }
+      const large = message("a1", { body });
+      await storage.outbox.store([large]);
+      await storage.outbox.store(messages("b1"));
+      const rows = await readAll(storage.outbox.open(SESSION));
+      expectEnvelope(rows.find(({ envelope }) => envelope.id === "a1")?.envelope, large);
+      expectSame("How many rows there are", rows.length, 2);
+    },
+  },
+  {
+    name: "append() fixes bytes, headers and time: what is changed later does not matter",
+    run: async ({ storage }) => {
+      const headers: Record<string, string> = { tenant: "t1" };
+      const mine = message("a1", { headers });
+      await storage.transaction(async (tx) => {
+        await storage.outbox.append(tx, [mine]);
+        mine.body.fill(0);
+        headers.tenant = "t2";
+        mine.time.setTime(0);
+      });
+      const [row] = await readAll(storage.outbox.open(SESSION));
+      expectEnvelope(row?.envelope, message("a1", { headers: { tenant: "t1" } }));
+    },
+  },
+  {
+    name: "append() encodes a notification, with its metadata around it",
+    run: async ({ open }) => {
+      const storage = await open({ source: "/billing" });
+      await storage.outbox.store([
+        notificationOf({ total: 7 }, {
+          wireType: "Paid",
+          schemaVersion: "3",
+          metadata: { id: "id-1", key: "k", headers: { tenant: "t1" }, causationId: "c" },
+        }),
+      ]);
+      const [row] = await readAll(storage.outbox.open(SESSION));
+      expectEnvelope(row?.envelope, {
+        id: "id-1",
+        type: "Paid",
+        topic: "orders",
+        source: "/billing",
+        time: new Date("2026-01-02T03:04:05.678Z"),
+        key: "k",
+        correlationId: "id-1",
+        causationId: "c",
+        schemaVersion: "3",
+        contentType: "application/json",
+        headers: { tenant: "t1" },
+        body: new TextEncoder().encode('{"total":7}'),
+      });
+    },
+  },
+  {
+    name: "append() encodes with the notification's own codec, or else the storage's",
+    run: async ({ open }) => {
+      const codecOf = (name: string) => ({
+        contentType: `application/x-${name}`,
+        encode: (data: unknown) => Promise.resolve(new TextEncoder().encode(`${name} ${data}`)),
+        decode: () => undefined,
+      });
+      const storage = await open({ codec: codecOf("storage") });
+      await storage.outbox.store([
+        notificationOf("one", { codec: codecOf("own"), metadata: { id: "1", key: "a" } }),
+        notificationOf("two", { metadata: { id: "2", key: "a" } }),
+      ]);
+      const rows = await readAll(storage.outbox.open(SESSION));
+      const found = rows.map(({ envelope: { contentType, body } }) => [
+        contentType,
+        new TextDecoder().decode(body),
+      ]);
+      expectSame("What was stored", found, [
+        ["application/x-own", "own one"],
+        ["application/x-storage", "storage two"],
+      ]);
+    },
+  },
+  {
+    name: "append() compresses where the storage is told to, and says so in a header",
+    run: async ({ open }) => {
+      const storage = await open({ compression: { format: "deflate", minBytes: 100 } });
+      const text = "again ".repeat(1_000);
+      await storage.outbox.store([
+        message("a1", { body: new TextEncoder().encode(text), headers: { tenant: "t1" } }),
+        message("a2"),
+      ]);
+      const [large, small] = await readAll(storage.outbox.open(SESSION));
+      expectSame("The headers", large?.envelope.headers, {
+        tenant: "t1",
+        "content-encoding": "deflate",
+      });
+      const bytes = new Uint8Array(large?.envelope.body ?? []);
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+      expectSame("What was compressed", await new Response(stream).text() === text, true);
+      expectEnvelope(small?.envelope, message("a2"));
+    },
+  },
+];
+
+const orderCases: StorageCase[] = [
+  {
+    name: "append() of nothing stores nothing",
+    run: async ({ storage, put, get }) => {
+      await storage.transaction(async (tx) => {
+        await storage.outbox.append(tx, []);
+        await put(tx, "name", "Ada");
+      });
+      await storage.outbox.store([]);
+      expectSame("The data", await get("name"), "Ada");
+      expectSame("What is pending", (await storage.outbox.statistics()).pending, 0);
+    },
+  },
+  {
+    name: "append() keeps the order of messages in one call, and of calls in one transaction",
+    run: async ({ storage }) => {
+      await storage.transaction(async (tx) => {
+        await storage.outbox.append(tx, messages("a1 b1 a2"));
+        await storage.outbox.append(tx, messages("a3 -1 b2 a4"));
+      });
+      await storage.outbox.store(messages("a5 b3"));
+      await expectRows(storage.outbox.open(SESSION), {
+        a: "a1 a2 a3 a4 a5",
+        b: "b1 b2 b3",
+        "-": "-1",
+      });
+    },
+  },
+  {
+    name: "append() keeps the order of messages whose codecs take their time",
+    run: async ({ open }) => {
+      const storage = await open();
+      const slow = {
+        contentType: "text/plain",
+        async encode(data: unknown) {
+          for (let n = 0; n < 20; n++) await undefined;
+          return new TextEncoder().encode(String(data));
+        },
+        decode: () => undefined,
+      };
+      await storage.outbox.store([
+        notificationOf("a1", { codec: slow, metadata: { id: "1", key: "a" } }),
+        message("a2"),
+        notificationOf("a3", { codec: slow, metadata: { id: "3", key: "a" } }),
+      ]);
+      await expectRows(storage.outbox.open(SESSION), { a: "a1 a2 a3" });
+    },
+  },
+  {
+    name: "append() stores what it is given, also a message whose id is stored already",
+    run: async ({ storage }) => {
+      await storage.outbox.store(messages("a1 a1"));
+      await storage.outbox.store(messages("a1 a2"));
+      const rows = await expectRows(storage.outbox.open(SESSION), { a: "a1 a1 a1 a2" });
+      expectSame("How many positions", new Set(rows.map((row) => row.position)).size, 4);
+    },
+  },
+];
+
+const refusalCases: StorageCase[] = [
+  {
+    name: "append() refuses what is no notification, within the transaction, and stores nothing",
+    run: async ({ storage, put, get }) => {
+      for (const kind of ["event", "command"]) {
+        const wrong = { ...notificationOf("no"), kind } as unknown;
+        const run = storage.transaction(async (tx) => {
+          await put(tx, "name", "Ada");
+          await storage.outbox.append(tx, [message("a1"), wrong as Envelope]);
+        });
+        await expectError("append()", run, TypeError);
+        await expectError("store()", storage.outbox.store([wrong as Envelope]), TypeError);
+      }
+      expectSame("The data", await get("name"), undefined);
+      await expectRows(storage.outbox.open(SESSION), {});
+    },
+  },
+  {
+    name: "append() leaves a transaction as it was when it refuses a message",
+    run: async ({ storage, put, get }) => {
+      await storage.transaction(async (tx) => {
+        await put(tx, "name", "Ada");
+        const wrong = { ...notificationOf("no"), kind: "event" } as unknown as Envelope;
+        await rejection("append()", storage.outbox.append(tx, [message("a1"), wrong]));
+        await storage.outbox.append(tx, messages("a2"));
+      });
+      expectSame("The data", await get("name"), "Ada");
+      await expectRows(storage.outbox.open(SESSION), { a: "a2" });
+    },
+  },
+  {
+    name: "append() refuses what is none of the storage's notifications",
+    run: async ({ open }) => {
+      const storage = await open({
+        notifications: [definitionOf("order.paid", { wireType: "paid" })],
+      });
+      const unknown = [
+        notificationOf("no", { type: "order.sent", wireType: "sent" }),
+        notificationOf("no", { type: "order.paid", wireType: "paid", topic: "others" }),
+        notificationOf("no", { type: "order.other", wireType: "paid" }),
+        message("a1"),
+      ];
+      for (const one of unknown) {
+        const run = storage.transaction((tx) => storage.outbox.append(tx, [one]));
+        await expectCode("append()", run, "unknown_notification");
+        await expectCode("store()", storage.outbox.store([one]), "unknown_notification");
+      }
+      await storage.outbox.store([
+        notificationOf("a1", { type: "order.paid", wireType: "paid" }),
+        message("a2", { type: "paid" }),
+      ]);
+      const rows = await readAll(storage.outbox.open(SESSION));
+      expectSame("How many rows there are", rows.length, 2);
+    },
+  },
+  {
+    name: "append() knows the notifications of its own storage, not of another one",
+    run: async ({ open }) => {
+      const paid = await open({ notifications: [definitionOf("paid")] });
+      const sent = await open({ notifications: [definitionOf("sent")] });
+      const all = await open();
+      await paid.outbox.store([notificationOf("1", { type: "paid" })]);
+      await sent.outbox.store([notificationOf("2", { type: "sent" })]);
+      await all.outbox.store([notificationOf("3", { type: "other" })]);
+      const run = sent.outbox.store([notificationOf("4", { type: "paid" })]);
+      await expectCode("store()", run, "unknown_notification");
+      const rows = await readAll(sent.outbox.open(SESSION));
+      expectSame("The types", rows.map(({ envelope }) => envelope.type).sort(), [
+        "other",
+        "paid",
+        "sent",
+      ]);
+    },
+  },
+  {
+    name: "notifications may not have two with the same name on the same topic",
+    run: async ({ open }) => {
+      const same = [definitionOf("one", { wireType: "x" }), definitionOf("two", { wireType: "x" })];
+      const opening = async () => void await open({ notifications: same });
+      await expectError("Opening it", opening(), TypeError);
+      await open({
+        notifications: [
+          definitionOf("one", { wireType: "x" }),
+          definitionOf("two", { wireType: "x", topic: "others" }),
+        ],
+      });
+    },
+  },
+  {
+    name: "append() rejects with the error of the codec as its cause, and stores nothing",
+    run: async ({ storage }) => {
+      const cause = new Error("No bytes for that");
+      const encodings = [
+        () => {
+          throw cause;
+        },
+        () => Promise.reject(cause),
+      ];
+      for (const encode of encodings) {
+        const codec = { contentType: "text/plain", encode, decode: () => undefined };
+        const run = storage.transaction((tx) =>
+          storage.outbox.append(tx, [message("a1"), notificationOf("no", { codec })])
+        );
+        const error = Object(await rejection("append()", run));
+        expectSame("The code", error.code, "message_encode");
+        expectSame("Whether it has the cause", error.cause === cause, true);
+      }
+      await expectRows(storage.outbox.open(SESSION), {});
+    },
+  },
+];
+
+/** What {@linkcode OutboxStore.append} and {@linkcode OutboxStore.store} must do. */
+export const outboxAppendCases: ReadonlyArray<StorageCase> = [
+  ...formCases,
+  ...orderCases,
+  ...refusalCases,
+];

@@ -1,0 +1,22 @@
+import { outboxAppendCases } from "./outbox_append_cases.ts";
+import { outboxDeadLetterCases } from "./outbox_dead_letter_cases.ts";
+import { outboxFailureCases } from "./outbox_failure_cases.ts";
+import { outboxLeaseCases } from "./outbox_lease_cases.ts";
+import { outboxReadCases } from "./outbox_read_cases.ts";
+import { outboxSharingCases } from "./outbox_sharing_cases.ts";
+import { outboxUpkeepCases } from "./outbox_upkeep_cases.ts";
+import type { StorageCase } from "./storage_steps.ts";
+
+/**
+ * What every {@linkcode OutboxStore} must do. Cases that need `"concurrency"` are for harnesses
+ * that have it.
+ */
+export const outboxCases: ReadonlyArray<StorageCase> = [
+  ...outboxAppendCases,
+  ...outboxReadCases,
+  ...outboxFailureCases,
+  ...outboxDeadLetterCases,
+  ...outboxLeaseCases,
+  ...outboxSharingCases,
+  ...outboxUpkeepCases,
+];
