@@ -6,9 +6,10 @@ import type { Envelope } from "../message/mod.ts";
  */
 export const PARTITIONS = 16;
 
-/** The name of an envelope's lane within its topic. Keys and ids cannot be taken for one another. */
-export function laneOf({ key, id }: Pick<Envelope, "key" | "id">): string {
-  return key === undefined ? `#${id}` : `=${key}`;
+/** The name of an envelope's lane: no other topic, key or message has it. With a key it starts with "=". */
+export function laneOf({ topic, key, id }: Pick<Envelope, "topic" | "key" | "id">): string {
+  // The length tells where the topic ends, whatever characters it and the key have.
+  return key === undefined ? `#${topic.length}:${topic}${id}` : `=${topic.length}:${topic}${key}`;
 }
 
 /** The partition of a key: the same in every process, on every runtime, in every version. */

@@ -22,8 +22,8 @@ export interface OutboxRow {
   /** Tells it from all other rows that the session reads. */
   readonly position: string;
   /**
-   * The name of its lane within its topic, as {@linkcode laneOf} gives it. Messages of one lane leave
-   * in their order: those of one topic and key; one without a key is a lane by itself.
+   * Names its lane among all that the session reads, as {@linkcode laneOf} does. Messages of one lane
+   * leave in their order: those of one topic and key; one without a key is a lane by itself.
    */
   readonly lane: string;
   /** How often it was tried and failed. */

@@ -44,12 +44,14 @@ const givingCases: StorageCase[] = [
         message("x1", { key: "-1" }),
         message("x2", { key: "#-2" }),
         message("x3", { key: "" }),
+        message("x4", { key: "a", topic: "users" }),
+        message("x5", { key: "s", topic: "order" }), // the same as "orders" without a key, if put in a row
       ]);
       const rows = await readAll(storage.outbox.open(SESSION));
       const names = new Map(rows.map(({ envelope: { id }, lane }) => [id, lane]));
       expectSame("The lane of a2", names.get("a2"), names.get("a1"));
-      expectSame("How many lanes there are", new Set(names.values()).size, 7);
-      expectSame("How many positions", new Set(rows.map((row) => row.position)).size, 8);
+      expectSame("How many lanes there are", new Set(names.values()).size, 9);
+      expectSame("How many positions", new Set(rows.map((row) => row.position)).size, 10);
     },
   },
   {
