@@ -1,0 +1,273 @@
+/**
+ * A real Postgres for tests, with no set-up: it is started from programs that npm carries, on a port
+ * of its own, and is gone when the tests are, also if they are killed.
+ *
+ * Each file of tests starts one and gives each test a database of its own:
+ *
+ * ```ts
+ * import { tryStartPostgres } from "../services/postgres.ts";
+ *
+ * const server = await tryStartPostgres();
+ *
+ * Deno.test.afterAll(() => server?.stop());
+ *
+ * Deno.test({
+ *   name: "append() stores a message",
+ *   ignore: server === undefined,
+ *   async fn() {
+ *     await using database = await server!.createDatabase();
+ *     // … connect to database.url
+ *   },
+ * });
+ * ```
+ *
+ * With `DATABASE_URL` in the environment that server is used instead, save where a test wants one of
+ * its own kind. With `CI` set, no server is an error.
+ *
+ * @module
+ */
+
+import postgres from "postgres";
+import {
+  debianBinaries,
+  npmBinaries,
+  type PostgresBinaries,
+  serverUser,
+} from "./postgres_binaries.ts";
+
+/** How a server is started. */
+export interface PostgresOptions {
+  /** Whose programs: npm's Postgres 18, or the newest that Debian has installed. @default "npm" */
+  readonly binaries?: "npm" | "debian";
+  /** Settings in place of those of tests: logical replication is on, `fsync` is off. @default {} */
+  readonly settings?: Readonly<Record<string, string | number>>;
+  /**
+   * Whether the server is to be one of our own, which can be restarted, even if `DATABASE_URL` is
+   * set. @default true with other options, else false
+   */
+  readonly isOwn?: boolean;
+}
+
+/** A server that runs. */
+export interface PostgresServer extends AsyncDisposable {
+  /** The address of its database `postgres`, for its superuser. */
+  readonly url: string;
+  readonly port: number;
+  /** For instance "18.4". */
+  readonly version: string;
+  /** The first process of the server, which changes with each restart; 0 if it is not one of our own. */
+  readonly pid: number;
+  /** Makes an empty database. */
+  createDatabase(): Promise<TestDatabase>;
+  /**
+   * Stops the server and starts it again on the same port: `fast` ends the transactions, `immediate`
+   * is a crash. Resolves when it takes connections. Rejects if it is not one of our own.
+   */
+  restart(options: { readonly mode: "fast" | "immediate" }): Promise<void>;
+  /** Stops the server and removes its data. */
+  stop(): Promise<void>;
+}
+
+/** A database for one test. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly name: string;
+  /** Removes it, whoever is connected to it. */
+  drop(): Promise<void>;
+}
+
+const SETTINGS = {
+  "listen_addresses": "127.0.0.1",
+  "unix_socket_directories": "",
+  "wal_level": "logical",
+  "fsync": "off",
+};
+
+/** Starts a server, or rejects. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const server = await tryStartPostgres(options);
+  if (server === undefined) throw new Error("There is no Postgres for this platform");
+  return server;
+}
+
+/**
+ * Starts a server, or resolves to `undefined` if there are no programs for this platform and nobody
+ * demands them by setting `CI`.
+ */
+export async function tryStartPostgres(
+  options: PostgresOptions = {},
+): Promise<PostgresServer | undefined> {
+  const { binaries = "npm", settings = {}, isOwn = Object.keys(options).length > 0 } = options;
+  const url = Deno.env.get("DATABASE_URL");
+  if (url !== undefined && !isOwn) return await connected(url);
+  const found = await (binaries === "npm" ? npmBinaries() : debianBinaries());
+  if (found !== undefined) return await started(found, settings);
+  if (!Deno.env.get("CI")) return undefined;
+  throw new Error(`There are no programs of Postgres by ${binaries} for this platform`);
+}
+
+/** The server of `DATABASE_URL`. */
+async function connected(url: string): Promise<PostgresServer> {
+  return {
+    url,
+    port: Number(new URL(url).port || 5432),
+    version: await versionOf(url),
+    pid: 0,
+    createDatabase: () => createDatabase(url),
+    restart: () => Promise.reject(new Error("Cannot restart the server of DATABASE_URL")),
+    stop: () => Promise.resolve(),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+async function started(
+  binaries: PostgresBinaries,
+  settings: Readonly<Record<string, string | number>>,
+): Promise<PostgresServer> {
+  const port = freePort();
+  const keeper = await Keeper.start(binaries, { ...SETTINGS, port, ...settings });
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const stop = () => keeper.stop();
+  try {
+    return {
+      url,
+      port,
+      version: await versionOf(url),
+      get pid() {
+        return keeper.serverPid();
+      },
+      createDatabase: () => createDatabase(url),
+      restart: ({ mode }) => keeper.restart(mode),
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function versionOf(url: string): Promise<string> {
+  const [row] = await run(url, "show server_version");
+  return row?.server_version;
+}
+
+async function createDatabase(serverUrl: string): Promise<TestDatabase> {
+  const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
+  await run(serverUrl, `create database ${name} template template0`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  const drop = async () => {
+    await run(serverUrl, `drop database if exists ${name} with (force)`);
+  };
+  return { url: url.href, name, drop, [Symbol.asyncDispose]: drop };
+}
+
+/** Runs a statement on a connection of its own, so that none is left open between tests. */
+async function run(url: string, statement: string): Promise<readonly postgres.Row[]> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    return await sql.unsafe(statement);
+  } finally {
+    await sql.end();
+  }
+}
+
+/**
+ * Obeys commands from its standard input, and ends the server when that is closed, which the system
+ * does when the process at its other end has died, however it died. It has a session of its own: what
+ * kills the tests by their process group does not reach it.
+ *
+ * Arguments: the folder of the programs, the cluster to be copied, the folder of this server, settings.
+ */
+const KEEPER = `
+trap "" HUP INT PIPE TERM
+control() {
+  "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -s -w -t 60 "$@" >>"$folder/log" 2>&1
+}
+answer() {
+  if [ "$1" = 0 ]; then echo ok; else echo failed; fi
+}
+bin=$1 folder=$3
+cp -R "$2" "$folder/data" && printf "%s" "$4" >>"$folder/data/postgresql.conf" && control start
+answer $?
+while read -r mode; do
+  control restart -m "$mode"
+  answer $?
+done
+control stop -m immediate
+rm -rf "$folder"
+`;
+
+/** The process that starts, restarts and ends a server. */
+class Keeper {
+  readonly #folder: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #answers: ReadableStreamDefaultReader<Uint8Array>;
+
+  private constructor(folder: string, child: Deno.ChildProcess) {
+    this.#folder = folder;
+    this.#child = child;
+    this.#commands = child.stdin.getWriter();
+    this.#answers = child.stdout.getReader();
+  }
+
+  static async start(
+    { bin, template }: PostgresBinaries,
+    settings: Readonly<Record<string, string | number>>,
+  ): Promise<Keeper> {
+    const folder = await Deno.makeTempDir({ prefix: "sluice-postgres-" });
+    if (serverUser.uid !== undefined) {
+      await Deno.chown(folder, serverUser.uid, serverUser.gid ?? null);
+    }
+    const lines = Object.entries(settings).map(([key, value]) =>
+      `${key} = '${String(value).replaceAll("'", "''")}'\n`
+    );
+    const child = new Deno.Command("sh", {
+      args: ["-c", KEEPER, "sh", bin, template, folder, lines.join("")],
+      ...serverUser,
+      cwd: "/",
+      env: { LC_ALL: "C" },
+      detached: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const keeper = new Keeper(folder, child);
+    await keeper.#answered("start");
+    return keeper;
+  }
+
+  serverPid(): number {
+    return Number.parseInt(Deno.readTextFileSync(`${this.#folder}/data/postmaster.pid`));
+  }
+
+  async restart(mode: "fast" | "immediate"): Promise<void> {
+    await this.#commands.write(new TextEncoder().encode(`${mode}\n`));
+    await this.#answered("restart");
+  }
+
+  /** Resolves when the server is gone, with its data. It may be called again. */
+  async stop(): Promise<void> {
+    this.#child.ref();
+    await this.#commands.close().catch(() => {});
+    await this.#answers.cancel();
+    await this.#child.status;
+  }
+
+  async #answered(action: string): Promise<void> {
+    this.#child.ref();
+    const { value } = await this.#answers.read();
+    this.#child.unref(); // so that a program which does not stop its server can end, and the server with it
+    if (new TextDecoder().decode(value).trim() === "ok") return;
+    const log = await Deno.readTextFile(`${this.#folder}/log`).catch(() => "");
+    await this.stop();
+    throw new Error(`Cannot ${action} Postgres: ${log}`);
+  }
+}
