@@ -7,6 +7,14 @@
 
 export { anyPartition, laneOf, partitionOf, PARTITIONS } from "./lane.ts";
 export {
+  leaseMsOf,
+  listLimitOf,
+  maxCountOf,
+  maxRowsOf,
+  purgeAgeMsOf,
+  purgeLimitOf,
+} from "./outbox_numbers.ts";
+export {
   LeaseLostError,
   type OutboxOutcome,
   type OutboxRow,

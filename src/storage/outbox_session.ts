@@ -12,7 +12,7 @@ export interface OutboxSessionOptions {
   readonly topics?: readonly string[] | undefined;
   /**
    * How long what the session holds stays its own without {@linkcode OutboxSession.keep}, in
-   * milliseconds, by the clock of the database.
+   * milliseconds, a finite number above 0, by the clock of the database.
    */
   readonly leaseMs: number;
 }
@@ -77,6 +77,7 @@ export interface OutboxSession extends AsyncDisposable {
    *
    * @param maxRows How many at the most, a positive integer.
    * @returns No rows if there is nothing for this session at the moment.
+   * @throws {RangeError} If `maxRows` is out of its range.
    * @throws {LeaseLostError} If the session was silent for too long.
    */
   read(maxRows: number): Promise<readonly OutboxRow[]>;

@@ -59,7 +59,11 @@ export interface DeadLetterFilter {
 
 /** The messages of an outbox that were given up, and what can be done with them. */
 export interface DeadLetters {
-  /** Lists dead letters, the one that was given up first at the front. */
+  /**
+   * Lists dead letters, the one that was given up first at the front.
+   *
+   * @throws {RangeError} If the limit is out of its range.
+   */
   list(filter?: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   /**
    * Puts dead letters back at their places, to be tried again with a new budget of attempts. Their
@@ -83,7 +87,7 @@ export interface DeadLetters {
 
 /** Which published messages {@linkcode OutboxStore.purge} deletes. */
 export interface PurgeOptions {
-  /** Those that were published at least so long ago, in milliseconds; 0 are all. */
+  /** Those that were published at least so long ago, in milliseconds, a finite number; 0 are all. */
   readonly olderThanMs: number;
   /** How many at the most, a positive integer. @default {1_000} */
   readonly limit?: number;
@@ -130,15 +134,24 @@ export interface OutboxStore<Tx extends StorageTransaction = StorageTransaction>
    * @param onWake Must not throw.
    */
   subscribe(onWake: () => void): Promise<AsyncDisposable>;
-  /** Opens a session of a relay; it takes nothing before it is read. */
+  /**
+   * Opens a session of a relay; it takes nothing before it is read.
+   *
+   * @throws {RangeError} If the lease is out of its range.
+   */
   open(options: OutboxSessionOptions): OutboxSession;
-  /** Tells what the outbox holds. */
+  /**
+   * Tells what the outbox holds.
+   *
+   * @throws {RangeError} If `maxCount` is out of its range.
+   */
   statistics(options?: OutboxStatisticsOptions): Promise<OutboxStatistics>;
   /**
    * Deletes messages that were kept after they had been published, the oldest first; also where
    * none are kept any more.
    *
    * @returns How many were deleted; fewer than `limit` when none is left.
+   * @throws {RangeError} If a number is out of its range.
    */
   purge(options: PurgeOptions): Promise<number>;
 }

@@ -3,8 +3,9 @@ import { outboxDeadLetterCases } from "./outbox_dead_letter_cases.ts";
 import { outboxFailureCases } from "./outbox_failure_cases.ts";
 import { outboxLeaseCases } from "./outbox_lease_cases.ts";
 import { outboxReadCases } from "./outbox_read_cases.ts";
+import { outboxRetentionCases } from "./outbox_retention_cases.ts";
 import { outboxSharingCases } from "./outbox_sharing_cases.ts";
-import { outboxUpkeepCases } from "./outbox_upkeep_cases.ts";
+import { outboxStatisticsCases } from "./outbox_statistics_cases.ts";
 import type { StorageCase } from "./storage_steps.ts";
 
 /**
@@ -18,5 +19,6 @@ export const outboxCases: ReadonlyArray<StorageCase> = [
   ...outboxDeadLetterCases,
   ...outboxLeaseCases,
   ...outboxSharingCases,
-  ...outboxUpkeepCases,
+  ...outboxRetentionCases,
+  ...outboxStatisticsCases,
 ];

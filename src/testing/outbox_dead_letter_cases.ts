@@ -2,6 +2,7 @@ import type { Storage } from "../storage/mod.ts";
 import { ConformanceError, expectSame } from "./conformance_case.ts";
 import {
   dead,
+  expectError,
   expectRows,
   failed,
   held,
@@ -322,6 +323,14 @@ const listCases: StorageCase[] = [
       expectSame("By default", (await storage.outbox.deadLetters.list()).length, 100);
       const all = await ids(storage, { limit: 1_000 });
       expectSame("All of a lane, in its order", all, texts.join(" "));
+    },
+  },
+  {
+    name: "list() refuses limits that are out of their range",
+    run: async ({ storage: { outbox: { deadLetters } } }) => {
+      for (const limit of [0, -1, 1.5, NaN, 1_001, Infinity]) {
+        await expectError(`list() of ${limit}`, deadLetters.list({ limit }), RangeError);
+      }
     },
   },
 ];

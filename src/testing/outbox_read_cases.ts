@@ -3,6 +3,7 @@ import {
   backlog,
   drain,
   expectAll,
+  expectError,
   expectRows,
   inLanes,
   leaveOpen,
@@ -45,7 +46,7 @@ const givingCases: StorageCase[] = [
         message("x2", { key: "#-2" }),
         message("x3", { key: "" }),
         message("x4", { key: "a", topic: "users" }),
-        message("x5", { key: "s", topic: "order" }), // the same as "orders" without a key, if put in a row
+        message("x5", { key: "s", topic: "order" }), // in a row they say what those of x3 say
       ]);
       const rows = await readAll(storage.outbox.open(SESSION));
       const names = new Map(rows.map(({ envelope: { id }, lane }) => [id, lane]));
@@ -101,6 +102,24 @@ const givingCases: StorageCase[] = [
       await session.settle([...second, ...third].map(published));
       await expectRows(session, {});
       expectSame("What is pending", (await storage.outbox.statistics()).pending, 0);
+    },
+  },
+];
+
+const numberCases: StorageCase[] = [
+  {
+    name: "read() and open() refuse numbers that are out of their range",
+    run: async ({ storage }) => {
+      await storeEach(storage, "a1");
+      const session = storage.outbox.open(SESSION);
+      for (const maxRows of [0, -1, 1.5, NaN, Infinity]) {
+        await expectError(`read() of ${maxRows}`, session.read(maxRows), RangeError);
+      }
+      for (const leaseMs of [0, -1, NaN, Infinity]) {
+        const opening = async () => void await storage.outbox.open({ leaseMs }).keep();
+        await expectError(`open() for ${leaseMs}`, opening(), RangeError);
+      }
+      await expectRows(session, { a: "a1" });
     },
   },
 ];
@@ -294,6 +313,7 @@ const commitCases: StorageCase[] = [
 /** What {@linkcode OutboxSession.read} must give, and in which order, while nothing fails. */
 export const outboxReadCases: ReadonlyArray<StorageCase> = [
   ...givingCases,
+  ...numberCases,
   ...backlogCases,
   ...topicCases,
   ...commitCases,

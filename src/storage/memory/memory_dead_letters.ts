@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadLetterFilter, DeadLetters } from "../mod.ts";
+import { type DeadLetter, type DeadLetterFilter, type DeadLetters, listLimitOf } from "../mod.ts";
 import type { DeadRow, MemoryDatabase } from "./memory_database.ts";
 
 /** The messages that were given up in a storage in memory. */
@@ -10,7 +10,9 @@ export class MemoryDeadLetters implements DeadLetters {
   }
 
   // deno-lint-ignore require-await -- what it throws is to reject
-  async list({ topic, limit = 100, after }: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
+  async list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
+    const { topic, after } = filter;
+    const limit = listLimitOf(filter);
     const all = [...this.#database.dead];
     const begin = all.findLastIndex(({ row }) => row.envelope.id === after) + 1;
     return all.slice(begin)

@@ -1,6 +1,7 @@
 import type { Envelope, Notification } from "../../message/mod.ts";
 import {
   type DeadLetters,
+  maxCountOf,
   type OutboxOptions,
   type OutboxSession,
   type OutboxSessionOptions,
@@ -8,6 +9,8 @@ import {
   type OutboxStatisticsOptions,
   type OutboxStore,
   OutboxWriter,
+  purgeAgeMsOf,
+  purgeLimitOf,
   type PurgeOptions,
 } from "../mod.ts";
 import type { MemoryDatabase } from "./memory_database.ts";
@@ -63,9 +66,8 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
   }
 
   // deno-lint-ignore require-await -- what it throws is to reject
-  async statistics(
-    { maxCount = 10_000 }: OutboxStatisticsOptions = {},
-  ): Promise<OutboxStatistics> {
+  async statistics(options: OutboxStatisticsOptions = {}): Promise<OutboxStatistics> {
+    const maxCount = maxCountOf(options);
     const { pending, dead, topics, clock } = this.#database;
     const nowMs = clock.now();
     let oldestMs = Infinity;
@@ -88,9 +90,10 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
   }
 
   // deno-lint-ignore require-await -- what it throws is to reject
-  async purge({ olderThanMs, limit = 1_000 }: PurgeOptions): Promise<number> {
+  async purge(options: PurgeOptions): Promise<number> {
+    const limit = purgeLimitOf(options);
     const { published, clock } = this.#database;
-    const untilMs = clock.now() - olderThanMs;
+    const untilMs = clock.now() - purgeAgeMsOf(options);
     const young = published.findIndex(({ publishedAtMs }) => publishedAtMs > untilMs);
     return published.splice(0, Math.min(young === -1 ? published.length : young, limit)).length;
   }

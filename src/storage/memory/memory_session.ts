@@ -1,5 +1,7 @@
 import {
   LeaseLostError,
+  leaseMsOf,
+  maxRowsOf,
   type OutboxOutcome,
   type OutboxRow,
   type OutboxSession,
@@ -34,7 +36,7 @@ export class MemorySession implements OutboxSession {
   constructor(database: MemoryDatabase, options: MemorySessionOptions) {
     this.#database = database;
     this.#topics = options.topics && new Set(options.topics);
-    this.#leaseMs = options.leaseMs;
+    this.#leaseMs = leaseMsOf(options);
     this.#keepPublished = options.keepPublished;
   }
 
@@ -44,10 +46,11 @@ export class MemorySession implements OutboxSession {
 
   // deno-lint-ignore require-await -- what it throws is to reject
   async read(maxRows: number): Promise<readonly OutboxRow[]> {
+    const limit = maxRowsOf(maxRows);
     const nowMs = this.#goOn();
     this.#database.sessions.add(this);
     this.#share(nowMs);
-    const rows = this.#take(maxRows, nowMs);
+    const rows = this.#take(limit, nowMs);
     this.#letGoOfIdle(nowMs);
     return rows;
   }
