@@ -154,8 +154,8 @@ class Loop<R extends TickReport> implements TickLoop {
       this.#isAwake = false;
       const report = await this.#tick();
       failures = report === undefined ? failures + 1 : 0;
-      if (this.#stop.signal.aborted || report?.hasMore === true) continue;
-      await this.#wait(failures === 0 ? this.#timing.intervalMs : this.#timing.delayOf(failures));
+      if (this.#stop.signal.aborted) break;
+      await this.#wait(this.#delayAfter(report, failures));
     }
     await this.#unsubscribe(wakeUps);
   }
@@ -166,6 +166,12 @@ class Loop<R extends TickReport> implements TickLoop {
     } catch (error) {
       this.#options.onError(error);
     }
+  }
+
+  /** With more to do it does not wait, but lets other work of the process have its turn. */
+  #delayAfter(report: R | undefined, failures: number): number {
+    if (report === undefined) return this.#timing.delayOf(failures);
+    return report.hasMore ? 0 : this.#timing.intervalMs;
   }
 
   /** Without wake-ups the loop still looks by itself. */
@@ -195,11 +201,12 @@ class Loop<R extends TickReport> implements TickLoop {
   async #wait(delayMs: number): Promise<void> {
     if (this.#isAwake) return;
     const end = new AbortController();
-    this.#endWait = () => end.abort();
+    const endWait = () => end.abort();
+    this.#endWait = endWait;
     const { signal } = this.#stop;
-    signal.addEventListener("abort", this.#endWait, { once: true });
+    signal.addEventListener("abort", endWait, { once: true });
     await sleep(this.#clock, delayMs, end.signal).catch(() => {}); // woken
-    signal.removeEventListener("abort", this.#endWait);
+    signal.removeEventListener("abort", endWait);
     this.#endWait = undefined;
   }
 }
