@@ -30,7 +30,7 @@ export type {
   OutboxStore,
   PurgeOptions,
 } from "./outbox_store.ts";
-export { type OutboxOptions, OutboxWriter } from "./outbox_writer.ts";
+export { type KnownNotification, type OutboxOptions, OutboxWriter } from "./outbox_writer.ts";
 export type { Storage, StorageTransaction } from "./storage.ts";
 export {
   ConcurrencyError,

@@ -10,6 +10,12 @@ import {
 } from "../message/mod.ts";
 import { UnknownNotificationError } from "./storage_errors.ts";
 
+/** What an outbox has to know of the definition of a notification, whatever its data. */
+export type KnownNotification = Pick<
+  NotificationDefinition<string, unknown>,
+  "kind" | "type" | "topic" | "wireType"
+>;
+
 /** How the outbox of a storage takes messages, whatever its database. */
 export interface OutboxOptions {
   /** Encodes notifications that have no codec of their own. @default {jsonCodec()} */
@@ -22,7 +28,7 @@ export interface OutboxOptions {
    *
    * @default all
    */
-  readonly notifications?: ReadonlyArray<NotificationDefinition<string, never>>;
+  readonly notifications?: readonly KnownNotification[];
   /** Compresses bodies. @default not at all */
   readonly compression?: CompressionOptions;
   /**
@@ -79,9 +85,7 @@ export class OutboxWriter {
   }
 }
 
-function knownNames(
-  notifications: ReadonlyArray<NotificationDefinition<string, never>>,
-): ReadonlyMap<string, string> {
+function knownNames(notifications: readonly KnownNotification[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   for (const { topic, wireType, type } of notifications) {
     const name = nameOf(topic, wireType);

@@ -1,9 +1,5 @@
-import type {
-  MessageMetadata,
-  MetadataInit,
-  Notification,
-  NotificationDefinition,
-} from "../message/mod.ts";
+import type { MessageMetadata, Notification } from "../message/mod.ts";
+import type { KnownNotification } from "../storage/mod.ts";
 import { TOPIC } from "./storage_steps.ts";
 
 type Traits = Partial<
@@ -21,29 +17,10 @@ export function notificationOf(
   return { kind: "notification", type, topic, wireType, data, metadata: all, ...traits };
 }
 
-/** A definition of notifications. */
+/** What a storage knows of a definition of notifications. */
 export function definitionOf(
   type: string,
   { topic = TOPIC, wireType = type }: Traits = {},
-): NotificationDefinition<string, never> {
-  const make = (data: never, metadata: MetadataInit = {}): Notification<string, never> => ({
-    kind: "notification",
-    type,
-    topic,
-    wireType,
-    data,
-    metadata: { id: "n1", time: new Date(0), headers: {}, ...metadata },
-  });
-  return Object.assign(make, {
-    kind: "notification" as const,
-    type,
-    topic,
-    wireType,
-    schema: undefined,
-    answerSchema: undefined,
-    schemaVersion: undefined,
-    codec: undefined,
-    parse: (data: unknown, metadata?: MetadataInit) =>
-      Promise.resolve(make(data as never, metadata)),
-  });
+): KnownNotification {
+  return { kind: "notification", type, topic, wireType };
 }

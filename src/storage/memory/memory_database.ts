@@ -56,7 +56,7 @@ export class MemoryDatabase {
   insert(appended: readonly AppendedEnvelope[]): void {
     const storedAtMs = this.clock.now();
     for (const { position, envelope } of appended) {
-      const lane = this.#partition(envelope).lane(laneOf(envelope));
+      const lane = this.#partition(envelope).lane(laneOf(envelope), envelope.key !== undefined);
       const row: StoredRow = { position, envelope, storedAtMs, lane, attempts: 0 };
       this.pending.add(row);
       lane.partition.add(row);

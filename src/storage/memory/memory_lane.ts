@@ -13,12 +13,17 @@ export interface StoredRow {
   attempts: number;
 }
 
+/** Whether a row has its place before another one. */
+export function isBefore(a: StoredRow, b: StoredRow): boolean {
+  return a.position < b.position;
+}
+
 /** The messages of one topic and key, or a message without a key. */
 export class MemoryLane {
   readonly name: string;
   readonly partition: MemoryPartition;
-  /** The rows that no session has. */
-  readonly rows: Heap<StoredRow> = new Heap((a, b) => a.position < b.position);
+  /** Whether its rows share a key; one without a key is alone. */
+  readonly hasKey: boolean;
   /** How many rows sessions have. */
   inFlight = 0;
   /** Whether rows came back, so that those that were read behind them have to come back first. */
@@ -27,17 +32,17 @@ export class MemoryLane {
   waitsUntilMs: number | undefined;
   /** How many of its rows are dead letters. */
   deadLetters = 0;
+  /** The first of the rows that no session has. */
+  #head: StoredRow | undefined;
+  /** The others of them. Most lanes have none. */
+  #others: Heap<StoredRow> | undefined;
   /** The places of those dead letters that nothing may pass. */
   #parkedAt: Set<number> | undefined;
 
-  constructor(name: string, partition: MemoryPartition) {
+  constructor(name: string, partition: MemoryPartition, hasKey: boolean) {
     this.name = name;
     this.partition = partition;
-  }
-
-  /** Whether its rows share a key; one without a key is alone. */
-  get hasKey(): boolean {
-    return this.name.startsWith("=");
+    this.hasKey = hasKey;
   }
 
   get isParked(): boolean {
@@ -46,15 +51,30 @@ export class MemoryLane {
 
   /** Whether nothing would be lost with it. */
   get isEmpty(): boolean {
-    return this.rows.size === 0 && this.inFlight === 0 && this.deadLetters === 0;
+    return this.#head === undefined && this.inFlight === 0 && this.deadLetters === 0;
   }
 
   /** The row that may be given now. */
   get next(): StoredRow | undefined {
     if (this.waitsUntilMs !== undefined || this.isTurnedBack) return undefined;
-    const row = this.rows.peek();
+    const row = this.#head;
     if (row === undefined || this.#parkedAt === undefined) return row;
     return row.position < Math.min(...this.#parkedAt) ? row : undefined;
+  }
+
+  /** Puts a row at its place. */
+  put(row: StoredRow): void {
+    const head = this.#head;
+    if (head === undefined || isBefore(row, head)) this.#head = row;
+    const other = this.#head === row ? head : row;
+    if (other === undefined) return;
+    this.#others ??= new Heap(isBefore);
+    this.#others.push(other);
+  }
+
+  /** Takes out the first row. */
+  take(): void {
+    this.#head = this.#others?.pop();
   }
 
   park(position: number): void {

@@ -77,7 +77,7 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
     for (const partition of [...topics.values()].flat()) {
       for (const lane of partition.lanes.values()) {
         if (lane.isParked) parkedKeys++;
-        else if (lane.hasKey && (lane.waitsUntilMs ?? nowMs) > nowMs) waitingKeys++;
+        else if ((lane.waitsUntilMs ?? nowMs) > nowMs) waitingKeys++;
       }
     }
     return {

@@ -1,5 +1,5 @@
 import { Heap } from "./heap.ts";
-import { MemoryLane, type StoredRow } from "./memory_lane.ts";
+import { isBefore, MemoryLane, type StoredRow } from "./memory_lane.ts";
 import type { MemorySession } from "./memory_session.ts";
 
 /** A part of the lanes of a topic, which one session at a time holds. */
@@ -9,14 +9,10 @@ export class MemoryPartition {
   holder: MemorySession | undefined;
   /** How many rows its holder has. */
   inFlight = 0;
+  /** The lanes of keys, by their names. */
   readonly lanes: Map<string, MemoryLane> = new Map();
-  /**
-   * Lanes with a row to give, by the place of that row. What has changed since is noticed when it
-   * comes up.
-   */
-  readonly #offers: Heap<{ readonly position: number; readonly lane: MemoryLane }> = new Heap(
-    (a, b) => a.position < b.position,
-  );
+  /** The next rows of lanes. What has changed since is noticed when one comes up. */
+  readonly #offers: Heap<StoredRow> = new Heap(isBefore);
   readonly #waits: Heap<{ readonly untilMs: number; readonly lane: MemoryLane }> = new Heap(
     (a, b) => a.untilMs < b.untilMs,
   );
@@ -25,45 +21,42 @@ export class MemoryPartition {
     this.topic = topic;
   }
 
-  /** The lane of that name, made if there is none. */
-  lane(name: string): MemoryLane {
-    const found = this.lanes.get(name);
+  /** The lane for a message: that of its key, or one of its own. */
+  lane(name: string, hasKey: boolean): MemoryLane {
+    const found = hasKey ? this.lanes.get(name) : undefined;
     if (found !== undefined) return found;
-    const lane = new MemoryLane(name, this);
-    this.lanes.set(name, lane);
+    const lane = new MemoryLane(name, this, hasKey);
+    if (hasKey) this.lanes.set(name, lane);
     return lane;
   }
 
-  /** Adds a row to its lane, at its place. */
+  /** Adds a row to its lane. */
   add(row: StoredRow): void {
-    const { lane } = row;
-    lane.rows.push(row);
-    if (lane.rows.peek() === row) this.#offer(lane);
+    row.lane.put(row);
+    if (row.lane.next === row) this.#offers.push(row);
   }
 
-  /** The place of the next row that can be given. */
-  nextPosition(nowMs: number): number | undefined {
+  /** The next row that can be given. */
+  next(nowMs: number): StoredRow | undefined {
     for (let wait = this.#waits.peek(); wait !== undefined; wait = this.#waits.peek()) {
       if (wait.untilMs > nowMs) break;
       this.#waits.pop();
       this.#endWait(wait.lane, wait.untilMs);
     }
-    for (let offer = this.#offers.peek(); offer !== undefined; offer = this.#offers.peek()) {
-      if (offer.lane.next?.position === offer.position) return offer.position;
+    for (let row = this.#offers.peek(); row !== undefined; row = this.#offers.peek()) {
+      if (row.lane.next === row) return row;
       this.#offers.pop();
     }
     return undefined;
   }
 
-  /** Gives the row that `nextPosition` told of. */
-  take(): StoredRow | undefined {
-    const lane = this.#offers.pop()?.lane;
-    const row = lane?.rows.pop();
-    if (lane === undefined || row === undefined) return undefined;
+  /** Gives the row that `next` told of. */
+  give({ lane }: StoredRow): void {
+    this.#offers.pop();
+    lane.take();
     lane.inFlight++;
     this.inFlight++;
     this.#offer(lane);
-    return row;
   }
 
   /** A row that was given is gone: it was published, or is a dead letter. */
@@ -74,20 +67,19 @@ export class MemoryPartition {
       lane.isTurnedBack = false;
       this.#offer(lane);
     }
-    this.forget(lane);
+    this.#forget(lane);
   }
 
   /** A row that was given comes back to its place. */
   putBack(row: StoredRow): void {
-    const { lane } = row;
-    lane.rows.push(row);
-    lane.isTurnedBack = true;
+    row.lane.put(row);
+    row.lane.isTurnedBack = true;
     this.remove(row);
   }
 
   /** Nothing of a lane is given for a while. */
   wait(lane: MemoryLane, untilMs: number): void {
-    lane.waitsUntilMs = untilMs;
+    lane.waitsUntilMs = Math.max(lane.waitsUntilMs ?? -Infinity, untilMs);
     this.#waits.push({ untilMs, lane });
   }
 
@@ -96,22 +88,22 @@ export class MemoryPartition {
     lane.deadLetters--;
     lane.unpark(position);
     this.#offer(lane);
-    this.forget(lane);
+    this.#forget(lane);
   }
 
   /** Drops a lane of which nothing is left. */
-  forget(lane: MemoryLane): void {
+  #forget(lane: MemoryLane): void {
     if (lane.isEmpty) this.lanes.delete(lane.name);
   }
 
   #endWait(lane: MemoryLane, untilMs: number): void {
-    if (lane.waitsUntilMs !== untilMs) return; // it has been told to wait for longer since
+    if (lane.waitsUntilMs !== untilMs) return; // it waits for longer
     lane.waitsUntilMs = undefined;
     this.#offer(lane);
   }
 
   #offer(lane: MemoryLane): void {
     const row = lane.next;
-    if (row !== undefined) this.#offers.push({ position: row.position, lane });
+    if (row !== undefined) this.#offers.push(row);
   }
 }

@@ -9,7 +9,7 @@ import {
 } from "../mod.ts";
 import { Heap } from "./heap.ts";
 import type { MemoryDatabase } from "./memory_database.ts";
-import type { StoredRow } from "./memory_lane.ts";
+import { isBefore, type StoredRow } from "./memory_lane.ts";
 import type { MemoryPartition } from "./memory_partition.ts";
 import { shareOf } from "./session_shares.ts";
 
@@ -58,12 +58,12 @@ export class MemorySession implements OutboxSession {
   // deno-lint-ignore require-await -- what it throws is to reject
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
     const nowMs = this.#goOn();
-    for (const { row } of outcomes) {
-      if (!this.#inFlight.has(row.position)) {
-        throw new TypeError(`Cannot settle "${row.envelope.id}" as this session does not have it`);
-      }
-    }
-    for (const outcome of outcomes) this.#settle(outcome, nowMs);
+    const rows = outcomes.map(({ row: { position, envelope } }) => {
+      const row = this.#inFlight.get(position);
+      if (row !== undefined) return row;
+      throw new TypeError(`Cannot settle "${envelope.id}" as this session does not have it`);
+    });
+    outcomes.forEach((outcome, index) => this.#settle(rows[index] as StoredRow, outcome, nowMs));
     this.#letGoOfIdle(nowMs);
   }
 
@@ -107,23 +107,21 @@ export class MemorySession implements OutboxSession {
 
   /** Gives what was stored first, so that no partition has to wait for another to be empty. */
   #take(maxRows: number, nowMs: number): OutboxRow[] {
-    const next = new Heap<{ position: number; partition: MemoryPartition }>(
-      (a, b) => a.position < b.position,
-    );
+    const next = new Heap(isBefore);
     const look = (partition: MemoryPartition) => {
-      const position = partition.nextPosition(nowMs);
-      if (position !== undefined) next.push({ position, partition });
+      const row = partition.next(nowMs);
+      if (row !== undefined) next.push(row);
     };
     for (const partition of this.#held) {
       if (!this.#left.has(partition)) look(partition);
     }
     const rows: OutboxRow[] = [];
     while (rows.length < maxRows) {
-      const partition = next.pop()?.partition;
-      const row = partition?.take();
-      if (partition === undefined || row === undefined) break;
+      const row = next.pop();
+      if (row === undefined) break;
+      row.lane.partition.give(row);
       rows.push(this.#give(row));
-      look(partition);
+      look(row.lane.partition);
     }
     return rows;
   }
@@ -134,11 +132,8 @@ export class MemorySession implements OutboxSession {
     return { position, lane: row.lane.name, attempts: row.attempts, envelope: row.envelope };
   }
 
-  #settle(outcome: OutboxOutcome, nowMs: number): void {
-    const { position } = outcome.row;
-    const row = this.#inFlight.get(position);
-    if (row === undefined) return;
-    this.#inFlight.delete(position);
+  #settle(row: StoredRow, outcome: OutboxOutcome, nowMs: number): void {
+    if (!this.#inFlight.delete(outcome.row.position)) return; // it was named twice
     const { lane } = row;
     const { partition } = lane;
     switch (outcome.outcome) {
@@ -177,7 +172,7 @@ export class MemorySession implements OutboxSession {
   #letGoOfIdle(nowMs: number): void {
     for (const partition of this.#held) {
       if (partition.inFlight > 0) continue;
-      const isOfUse = !this.#left.has(partition) && partition.nextPosition(nowMs) !== undefined;
+      const isOfUse = !this.#left.has(partition) && partition.next(nowMs) !== undefined;
       if (!isOfUse) this.#letGo(partition);
     }
   }

@@ -55,7 +55,7 @@ function groupsOf(
       { sessions: takers.filter((takes) => takes === "1").length, partitions: [] };
     groups.set(name, group);
     for (const partition of partitions) {
-      const counts = partition.holder !== undefined || partition.nextPosition(nowMs) !== undefined;
+      const counts = partition.holder !== undefined || partition.next(nowMs) !== undefined;
       if (counts) group.partitions.push(partition);
     }
   }
