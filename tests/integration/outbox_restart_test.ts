@@ -2,9 +2,10 @@ import { outboxRelay } from "@sluice/cqrs/outbox";
 import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
 import assert from "node:assert/strict";
 import { startPostgres } from "../services/postgres.ts";
-import { Ledger } from "./outbox/ledger.ts";
+import { assertComplete, Ledger } from "./outbox/ledger.ts";
 import { ledgerPublisher } from "./outbox/ledger_publisher.ts";
-import { assertComplete, Noted, postgresOutbox } from "./outbox/postgres_outbox.ts";
+import { Noted } from "./outbox/messages.ts";
+import { postgresOutbox } from "./outbox/postgres_outbox.ts";
 import { startRelay } from "./outbox/relay_control.ts";
 
 // Its own, as it is restarted.

@@ -5,6 +5,9 @@
  * @module
  */
 
+import assert from "node:assert/strict";
+import { Noted } from "./messages.ts";
+
 /** A message as the ledger has it. */
 export interface Entry {
   readonly topic: string;
@@ -87,4 +90,14 @@ export class Ledger implements AsyncDisposable {
     await this.beforeAnswer(entries);
     return Response.json(results);
   }
+}
+
+/** Sees that the ledger has each number of each key, in order where they come for the first time. */
+export function assertComplete(ledger: Ledger, keys: readonly string[], count: number): void {
+  const byLane = ([a]: [string, number[]], [b]: [string, number[]]) => a < b ? -1 : 1;
+  const expected = keys.map((key): [string, number[]] => [
+    `${Noted.topic}/${key}`,
+    Array.from({ length: count }, (_, n) => n),
+  ]);
+  assert.deepEqual([...ledger.firsts()].sort(byLane), expected.sort(byLane));
 }

@@ -4,19 +4,10 @@
  * @module
  */
 
-import { type Envelope, notification, type } from "@sluice/cqrs";
 import { fromPg, type PostgresStorage, postgresStorage } from "@sluice/cqrs/postgres";
-import assert from "node:assert/strict";
 import pg from "pg";
 import type { PostgresServer } from "../../services/postgres.ts";
-import type { Ledger } from "./ledger.ts";
-
-/** What the tests store: messages that are numbered within their key. */
-export const Noted = notification("noted", {
-  topic: "notes",
-  data: type<{ key: string; n: number }>(),
-  key: ({ key }) => key,
-});
+import { Noted } from "./messages.ts";
 
 /** An outbox in a database of its own. */
 export interface PostgresOutbox extends AsyncDisposable {
@@ -67,25 +58,4 @@ export async function postgresOutbox(server: PostgresServer): Promise<PostgresOu
       await database.drop();
     },
   };
-}
-
-/** Sees that the ledger has each number of each key, in order where they come for the first time. */
-export function assertComplete(
-  ledger: Pick<Ledger, "firsts">,
-  keys: readonly string[],
-  count: number,
-): void {
-  const expected = keys.map((key): [string, number[]] => [
-    `${Noted.topic}/${key}`,
-    Array.from({ length: count }, (_, n) => n),
-  ]);
-  assert.deepEqual(
-    [...ledger.firsts()].sort(([a], [b]) => a < b ? -1 : 1),
-    expected.sort(([a], [b]) => a < b ? -1 : 1),
-  );
-}
-
-/** The number of a message, as the tests store them. */
-export function numberOf({ body }: Envelope): number {
-  return JSON.parse(new TextDecoder().decode(body)).n;
 }
