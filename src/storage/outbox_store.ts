@@ -45,7 +45,7 @@ export interface DeadLetter {
 /** Which dead letters {@linkcode DeadLetters.list} gives. */
 export interface DeadLetterFilter {
   /** Those of this topic alone. @default all topics */
-  readonly topic?: string;
+  readonly topic?: string | undefined;
   /** How many at the most, a positive integer up to 1,000. @default {100} */
   readonly limit?: number;
   /**
@@ -54,7 +54,7 @@ export interface DeadLetterFilter {
    *
    * @default from the oldest on
    */
-  readonly after?: string;
+  readonly after?: string | undefined;
 }
 
 /** The messages of an outbox that were given up, and what can be done with them. */

@@ -1,13 +1,12 @@
-import type { Storage } from "../storage/mod.ts";
 import { ConformanceError, expectSame } from "./conformance_case.ts";
 import {
+  bury,
   dead,
-  expectError,
+  deadIds,
   expectRows,
   failed,
   held,
   message,
-  messages,
   outcomes,
   published,
   readAll,
@@ -16,23 +15,6 @@ import {
   type StorageCase,
   storeEach,
 } from "./storage_steps.ts";
-
-/** Stores messages, and gives up those whose text has a "!". Others stay where they are. */
-async function bury(storage: Storage, texts: string, continues = true): Promise<void> {
-  await storeEach(storage, texts);
-  const session = storage.outbox.open(SESSION);
-  const rows = await readAll(session);
-  for (const row of rows) {
-    if (row.envelope.id.endsWith("!")) await session.settle([dead(row, { continues })]);
-  }
-  await session[Symbol.asyncDispose]();
-}
-
-/** The ids of the dead letters, in the order of the list. */
-async function ids(storage: Storage, filter = {}): Promise<string> {
-  const letters = await storage.outbox.deadLetters.list(filter);
-  return letters.map(({ envelope }) => envelope.id).join(" ");
-}
 
 const parkingCases: StorageCase[] = [
   {
@@ -78,6 +60,20 @@ const parkingCases: StorageCase[] = [
     },
   },
   {
+    name: "dead rows park what stands behind the first of them",
+    run: async ({ storage }) => {
+      const { deadLetters } = storage.outbox;
+      await bury(storage, "a1 a2! a3 a4! a5", false);
+      const session = storage.outbox.open(SESSION);
+      const rows = await expectRows(session, { a: "a1" });
+      await session.settle(rows.map(published));
+      await deadLetters.requeue(["a4!"]);
+      await expectRows(session, {});
+      await deadLetters.requeue(["a2!"]);
+      await expectRows(session, { a: "a2! a3 a4! a5" });
+    },
+  },
+  {
     name: "dead rows let their lane go on where it continues",
     run: async ({ storage }) => {
       await storeEach(storage, "a1 a2 a3");
@@ -90,7 +86,7 @@ const parkingCases: StorageCase[] = [
       await storeEach(storage, "a4");
       const rows = await expectRows(session, { a: "a2 a3 a4" });
       expectSame("How often they failed", rows.map((row) => row.attempts), [0, 0, 0]);
-      expectSame("The dead letters", await ids(storage), "a1");
+      expectSame("The dead letters", await deadIds(storage), "a1");
     },
   },
   {
@@ -113,7 +109,7 @@ const parkingCases: StorageCase[] = [
       await advance(1_000_000);
       const other = await open();
       await expectRows(other.outbox.open(SESSION), {});
-      expectSame("The dead letters", await ids(other), "a1!");
+      expectSame("The dead letters", await deadIds(other), "a1!");
     },
   },
 ];
@@ -133,7 +129,7 @@ const requeueCases: StorageCase[] = [
       expectSame("What was put back", await (await open()).outbox.deadLetters.requeue(["a1"]), 1);
       const rows = await expectRows(session, { a: "a1 a2 a3" });
       expectSame("How often they failed", rows.map((row) => row.attempts), [0, 0, 0]);
-      expectSame("The dead letters", await ids(storage), "");
+      expectSame("The dead letters", await deadIds(storage), "");
       await session.settle(rows.map(published));
       await storeEach(storage, "a4");
       await expectRows(session, { a: "a4" });
@@ -156,16 +152,16 @@ const requeueCases: StorageCase[] = [
       const [letter] = await storage.outbox.deadLetters.list();
       expectSame("The error", letter?.error, "once more");
       expectSame("How often it was tried", letter?.attempts, 1);
-      expectSame("The dead letters", await ids(storage), "a1!");
+      expectSame("The dead letters", await deadIds(storage), "a1!");
     },
   },
   {
     name: "requeue() of one of several dead letters of a lane puts back that one alone",
     run: async ({ storage }) => {
       await bury(storage, "a1! a2! a3 a4! a5", true);
-      expectSame("The dead letters", await ids(storage), "a1! a2! a4!");
+      expectSame("The dead letters", await deadIds(storage), "a1! a2! a4!");
       expectSame("What was put back", await storage.outbox.deadLetters.requeue(["a2!"]), 1);
-      expectSame("The dead letters", await ids(storage), "a1! a4!");
+      expectSame("The dead letters", await deadIds(storage), "a1! a4!");
       const session = storage.outbox.open(SESSION);
       const rows = await expectRows(session, { a: "a2! a3 a5" });
       await session.settle(rows.map(published));
@@ -195,7 +191,7 @@ const requeueCases: StorageCase[] = [
       expectSame("What was deleted", await deadLetters.discard(["b1", "none", "", "a2"]), 0);
       expectSame("What was put back", await deadLetters.requeue([]), 0);
       expectSame("What was deleted", await deadLetters.discard([]), 0);
-      expectSame("The dead letters", await ids(storage), "a1! c1!");
+      expectSame("The dead letters", await deadIds(storage), "a1! c1!");
       await expectRows(storage.outbox.open(SESSION), { b: "b1" });
       expectSame("What was put back", await deadLetters.requeue(["c1!", "none", "c1!"]), 1);
       expectSame("What was put back", await deadLetters.requeue(["c1!"]), 0);
@@ -240,7 +236,7 @@ const discardCases: StorageCase[] = [
       await bury(storage, "a1! a2 b1! b2", false);
       const other = await open();
       expectSame("What was deleted", await other.outbox.deadLetters.discard(["a1!"]), 1);
-      expectSame("The dead letters", await ids(storage), "b1!");
+      expectSame("The dead letters", await deadIds(storage), "b1!");
       const session = storage.outbox.open(SESSION);
       const rows = await expectRows(session, { a: "a2" });
       await session.settle(rows.map(published));
@@ -262,83 +258,9 @@ const discardCases: StorageCase[] = [
   },
 ];
 
-const listCases: StorageCase[] = [
-  {
-    name: "list() gives the one first that was given up first, and those of one topic if asked",
-    run: async ({ storage, advance }) => {
-      await storage.outbox.store([
-        ...messages("a1 b1"),
-        ...messages("a2 b2", { topic: "users" }),
-      ]);
-      const session = storage.outbox.open(SESSION);
-      const rows = await readAll(session);
-      for (const id of ["b2", "a1", "a2", "b1"]) {
-        await session.settle(
-          rows.filter(({ envelope }) => envelope.id === id).map((row) => dead(row)),
-        );
-        await advance(1_000);
-      }
-      expectSame("All", await ids(storage), "b2 a1 a2 b1");
-      expectSame("Those of one topic", await ids(storage, { topic: "orders" }), "a1 b1");
-      expectSame("Those of another", await ids(storage, { topic: "users" }), "b2 a2");
-      expectSame("Those of none", await ids(storage, { topic: "none" }), "");
-      const times = (await storage.outbox.deadLetters.list()).map(({ diedAt }) => +diedAt);
-      expectSame("The times", times, [...times].sort((a, b) => a - b));
-    },
-  },
-  {
-    name: "list() gives pages, each behind the last one of the page before",
-    run: async ({ storage }) => {
-      await bury(storage, "a1! b1! a2! -1! c1!", true);
-      const all = (await ids(storage)).split(" ");
-      expectSame("How many there are", all.length, 5);
-      expectSame("The first page", await ids(storage, { limit: 2 }), all.slice(0, 2).join(" "));
-      const second = await ids(storage, { limit: 2, after: all[1] });
-      expectSame("The second page", second, all.slice(2, 4).join(" "));
-      expectSame("The third page", await ids(storage, { limit: 2, after: all[3] }), all[4]);
-      expectSame("What comes behind it", await ids(storage, { limit: 2, after: all[4] }), "");
-      const topic = await ids(storage, { topic: "orders", after: all[2] });
-      expectSame("The rest of a topic", topic, all.slice(3).join(" "));
-    },
-  },
-  {
-    name: "list() begins at the front when what it is to come behind is gone",
-    run: async ({ storage }) => {
-      await bury(storage, "a1! b1! c1!", true);
-      const all = (await ids(storage)).split(" ");
-      await storage.outbox.deadLetters.discard([all[1] ?? ""]);
-      expectSame("The list", await ids(storage, { after: all[1] }), `${all[0]} ${all[2]}`);
-    },
-  },
-  {
-    name: "list() gives 100 unless it is told how many",
-    run: async ({ storage }) => {
-      const texts = Array.from({ length: 103 }, (_, n) => `a${100 + n}`);
-      await storage.outbox.store(messages(texts.slice(0, 50).join(" ")));
-      await storage.outbox.store(messages(texts.slice(50).join(" ")));
-      const session = storage.outbox.open(SESSION);
-      for (let rows = await session.read(40); rows.length > 0; rows = await session.read(40)) {
-        await session.settle(rows.map((row) => dead(row, { continues: true })));
-      }
-      expectSame("By default", (await storage.outbox.deadLetters.list()).length, 100);
-      const all = await ids(storage, { limit: 1_000 });
-      expectSame("All of a lane, in its order", all, texts.join(" "));
-    },
-  },
-  {
-    name: "list() refuses limits that are out of their range",
-    run: async ({ storage: { outbox: { deadLetters } } }) => {
-      for (const limit of [0, -1, 1.5, NaN, 1_001, Infinity]) {
-        await expectError(`list() of ${limit}`, deadLetters.list({ limit }), RangeError);
-      }
-    },
-  },
-];
-
-/** What {@linkcode DeadLetters} must do. */
+/** What becomes of messages that were given up, and of what stands behind them. */
 export const outboxDeadLetterCases: ReadonlyArray<StorageCase> = [
   ...parkingCases,
   ...requeueCases,
   ...discardCases,
-  ...listCases,
 ];

@@ -15,6 +15,33 @@ import {
 /**
  * What every {@linkcode Storage} must do with transactions. What it must do with messages is in
  * {@linkcode outboxCases}, and with runs of streams in {@linkcode replayLogCases}.
+ *
+ * @example Running the cases against a storage
+ * ```ts
+ * import { memoryStorage, type MemoryTransaction } from "@sluice/cqrs/storage";
+ * import { ManualClock, storageCases, type StorageHarness } from "@sluice/cqrs/testing";
+ * import assert from "node:assert/strict";
+ *
+ * function harness(): StorageHarness<MemoryTransaction> {
+ *   const clock = new ManualClock();
+ *   const storage = memoryStorage({ clock });
+ *   return {
+ *     storage,
+ *     isConcurrent: true,
+ *     open: () => storage, // for a database: another connection to it, with the options
+ *     advance: (durationMs) => clock.advance(durationMs),
+ *     put: async (tx, name, value) => tx.client.set(name, value),
+ *     get: (name) => storage.transaction(({ client }) => client.get(name) as string | undefined),
+ *     async [Symbol.asyncDispose]() {},
+ *   };
+ * }
+ *
+ * for (const { name, needs, run } of storageCases) {
+ *   await using made = harness();
+ *   if (needs === "concurrency" && !made.isConcurrent) console.log("Left out:", name);
+ *   else await assert.doesNotReject(run(made));
+ * }
+ * ```
  */
 export const storageCases: ReadonlyArray<StorageCase> = [
   {

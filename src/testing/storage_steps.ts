@@ -1,5 +1,6 @@
 import type { Envelope } from "../message/mod.ts";
 import type {
+  DeadLetterFilter,
   OutboxOutcome,
   OutboxRow,
   OutboxSession,
@@ -168,6 +169,42 @@ export function outcomes(
     if (make === undefined) throw new ConformanceError(`There is no outcome of ${textOf(row)}`);
     return make(row);
   });
+}
+
+/** Stores messages, and gives up those whose text has a "!". Others stay where they are. */
+export async function bury(
+  storage: Storage,
+  texts: string,
+  continues = true,
+): Promise<void> {
+  await storeEach(storage, texts);
+  const session = storage.outbox.open(SESSION);
+  const rows = await readAll(session);
+  for (const row of rows) {
+    if (row.envelope.id.endsWith("!")) await session.settle([dead(row, { continues })]);
+  }
+  await session[Symbol.asyncDispose]();
+}
+
+/** The ids of the dead letters, in the order of the list. */
+export async function deadIds(storage: Storage, filter: DeadLetterFilter = {}): Promise<string> {
+  const letters = await storage.outbox.deadLetters.list(filter);
+  return letters.map(({ envelope }) => envelope.id).join(" ");
+}
+
+/** Checks that an envelope is another one, byte for byte. */
+export function expectEnvelope(
+  actual: Envelope | undefined,
+  { body, time, ...expected }: Envelope,
+): void {
+  if (actual === undefined) throw new ConformanceError("There is no envelope");
+  const { body: found, time: foundTime, ...attributes } = actual;
+  expectSame("The attributes", attributes, expected);
+  expectSame("The time", foundTime.toISOString(), time.toISOString());
+  const isBytes = found instanceof Uint8Array;
+  expectSame("Whether the body is bytes", isBytes, true);
+  expectSame("The length of the body", found.length, body.length);
+  expectSame("The first wrong byte", found.findIndex((byte, n) => byte !== body[n]), -1);
 }
 
 /** What a promise is rejected with. */

@@ -22,8 +22,6 @@ export function isBefore(a: StoredRow, b: StoredRow): boolean {
 export class MemoryLane {
   readonly name: string;
   readonly partition: MemoryPartition;
-  /** Whether its rows share a key; one without a key is alone. */
-  readonly hasKey: boolean;
   /** How many rows sessions have. */
   inFlight = 0;
   /** Whether rows came back, so that those that were read behind them have to come back first. */
@@ -39,10 +37,9 @@ export class MemoryLane {
   /** The places of those dead letters that nothing may pass. */
   #parkedAt: Set<number> | undefined;
 
-  constructor(name: string, partition: MemoryPartition, hasKey: boolean) {
+  constructor(name: string, partition: MemoryPartition) {
     this.name = name;
     this.partition = partition;
-    this.hasKey = hasKey;
   }
 
   get isParked(): boolean {

@@ -25,7 +25,7 @@ export class MemoryPartition {
   lane(name: string, hasKey: boolean): MemoryLane {
     const found = hasKey ? this.lanes.get(name) : undefined;
     if (found !== undefined) return found;
-    const lane = new MemoryLane(name, this, hasKey);
+    const lane = new MemoryLane(name, this);
     if (hasKey) this.lanes.set(name, lane);
     return lane;
   }

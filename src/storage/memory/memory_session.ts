@@ -143,7 +143,7 @@ export class MemorySession implements OutboxSession {
         return partition.remove(row);
       case "dead":
         this.#bury(row, outcome.error, nowMs);
-        if (lane.hasKey && !outcome.continues) lane.park(row.position);
+        if (!outcome.continues) lane.park(row.position);
         return partition.remove(row);
       case "failed":
         row.attempts++;
