@@ -2,6 +2,7 @@ import type { Envelope } from "../message/mod.ts";
 import { expectSame } from "./conformance_case.ts";
 import { notificationOf } from "./storage_messages.ts";
 import {
+  expectAll,
   expectEnvelope,
   expectRows,
   message,
@@ -9,6 +10,7 @@ import {
   readAll,
   SESSION,
   type StorageCase,
+  storeMany,
 } from "./storage_steps.ts";
 
 const everything: Envelope = {
@@ -41,6 +43,68 @@ const formCases: StorageCase[] = [
       await storage.transaction((tx) => storage.outbox.append(tx, [everything]));
       const [row] = await readAll(storage.outbox.open(SESSION));
       expectEnvelope(row?.envelope, everything);
+    },
+  },
+  {
+    name: "append() keeps bytes and attributes of every kind, one by one and many at once",
+    run: async ({ storage }) => {
+      const texts = [
+        "plain",
+        "",
+        "null",
+        '"json"',
+        "\ufeffmarked",
+        "🛟 é \u2028",
+        "a\u0000b",
+        "\\x00",
+      ];
+      const bodies = [
+        ...texts.map((text) => new TextEncoder().encode(text)),
+        Uint8Array.of(0xff, 0xfe, 0xfd),
+        Uint8Array.of(0xc3, 0x28), // no UTF-8
+        Uint8Array.of(0xed, 0xa0, 0x80), // half of a character
+        Uint8Array.from({ length: 256 }, (_, n) => n),
+      ];
+      const all = bodies.map((body, n) => ({ ...everything, id: `${n}`, key: `${n % 3}`, body }));
+      for (const one of all) await storage.outbox.store([one]);
+      await storage.outbox.store(all.map((one) => ({ ...one, id: `again ${one.id}` })));
+      const rows = await readAll(storage.outbox.open(SESSION));
+      expectSame("How many rows there are", rows.length, 2 * all.length);
+      for (const one of all) {
+        for (const id of [one.id, `again ${one.id}`]) {
+          const row = rows.find(({ envelope }) => envelope.id === id);
+          expectEnvelope(row?.envelope, { ...one, id });
+        }
+      }
+    },
+  },
+  {
+    name: "append() keeps keys apart that differ in anything",
+    run: async ({ storage }) => {
+      const keys = ["", " ", "a", "A", "a ", "é", "e\u0301", "🛟", "%", "_", "\\", "'", '"', "$1"];
+      keys.push(
+        "0",
+        "00",
+        "null",
+        "undefined",
+        "true",
+        "[]",
+        "a:b",
+        "a/b",
+        "a\nb",
+        "k".repeat(300),
+      );
+      const all = [1, 2].flatMap((round) =>
+        keys.map((key, n) => message(`${n} ${round}`, { key }))
+      );
+      await storeMany(storage, all);
+      const rows = await readAll(storage.outbox.open(SESSION));
+      expectAll(rows, all);
+      expectSame(
+        "How many lanes there are",
+        new Set(rows.map(({ lane }) => lane)).size,
+        keys.length,
+      );
     },
   },
   {

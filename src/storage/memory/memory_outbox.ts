@@ -39,7 +39,6 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
     if (!(tx instanceof OpenTransaction) || tx.database !== this.#database) {
       throw new TypeError("Cannot append as this is no transaction of the storage");
     }
-    tx.checkOpen("append");
     const envelopes = await this.#writer.envelopes(messages);
     tx.append(envelopes.map(finalForm));
   }

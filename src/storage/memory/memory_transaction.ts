@@ -40,30 +40,25 @@ export class OpenTransaction implements MemoryTransaction, MemoryClient {
   }
 
   get(key: string): unknown {
-    this.checkOpen("read");
+    this.#checkOpen("read");
     return structuredClone(this.#entry(key)?.value);
   }
 
   set(key: string, value: unknown): void {
-    this.checkOpen("write");
+    this.#checkOpen("write");
     this.#writes.set(key, { value: structuredClone(value) });
   }
 
   delete(key: string): void {
-    this.checkOpen("write");
+    this.#checkOpen("write");
     this.#writes.set(key, undefined);
   }
 
   append(envelopes: readonly Envelope[]): void {
-    this.checkOpen("append");
+    this.#checkOpen("append");
     for (const envelope of envelopes) {
       this.#appended.push({ position: this.database.nextPosition(), envelope });
     }
-  }
-
-  /** Throws unless it is open: what comes too late must not get lost unnoticed. */
-  checkOpen(action: string): void {
-    if (this.#isOver) throw new TypeError(`Cannot ${action} as the transaction has ended`);
   }
 
   /** Ends it without an effect. */
@@ -82,6 +77,11 @@ export class OpenTransaction implements MemoryTransaction, MemoryClient {
       else entries.set(key, entry);
     }
     this.database.insert(this.#appended);
+  }
+
+  /** Throws unless it is open: what comes too late must not get lost unnoticed. */
+  #checkOpen(action: string): void {
+    if (this.#isOver) throw new TypeError(`Cannot ${action} as the transaction has ended`);
   }
 
   #entry(key: string): Entry | undefined {

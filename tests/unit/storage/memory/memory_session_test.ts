@@ -146,6 +146,18 @@ Deno.test("sessions whose topics overlap in part leave no topic unread", async (
   assert.ok(Math.min(...counts) >= 50, `${counts}`);
 });
 
+Deno.test("sessions go on with what they were to let go when nobody else wants it any more", async () => {
+  const { outbox } = memoryStorage();
+  await outbox.store(backlog(400, 40));
+  const [first, second] = [outbox.open(SESSION), outbox.open(SESSION)];
+  let count = (await first.read(100)).length; // of all partitions
+  await second.read(1);
+  count += (await first.read(1)).length; // now it knows of the other
+  await second[Symbol.asyncDispose]();
+  count += (await readAll(first)).length;
+  assert.equal(count, 400);
+});
+
 Deno.test("sessions hold no more than they use", async () => {
   const { outbox } = memoryStorage();
   const session = outbox.open(SESSION);
