@@ -36,8 +36,8 @@ export const outboxRefusalCases: ReadonlyArray<StorageCase> = [
     run: async ({ storage, put, get }) => {
       await storage.transaction(async (tx) => {
         await put(tx, "name", "Ada");
-        const wrong = { ...notificationOf("no"), kind: "event" } as unknown as Envelope;
-        await rejection("append()", storage.outbox.append(tx, [message("a1"), wrong]));
+        const wrong: unknown = { ...notificationOf("no"), kind: "event" };
+        await rejection("append()", storage.outbox.append(tx, [message("a1"), wrong as Envelope]));
         await storage.outbox.append(tx, messages("a2"));
       });
       expectSame("The data", await get("name"), "Ada");
