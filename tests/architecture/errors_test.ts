@@ -23,11 +23,19 @@ import {
   UnexpectedResponseError,
 } from "@sluice/cqrs/client";
 import { ProviderNotFoundError } from "@sluice/cqrs/container";
+import { BrokerUnavailableError, OutboxLagError } from "@sluice/cqrs/outbox";
+import {
+  ConcurrencyError,
+  LeaseLostError,
+  SchemaVersionError,
+  UnknownNotificationError,
+} from "@sluice/cqrs/storage";
 import { ReplayLogFullError, SseParseError } from "@sluice/cqrs/stream";
 import assert from "node:assert/strict";
 import { readSettings, readText, root } from "./repository.ts";
 
 const Joined = domainEvent("meeting.joined");
+const statistics = { pending: 1, oldestAgeMs: 2, waitingKeys: 3, parkedKeys: 4, deadLetters: 5 };
 
 /**
  * One error of every class, made with `cause`. A function without a parameter
@@ -35,8 +43,10 @@ const Joined = domainEvent("meeting.joined");
  */
 const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   AppClosedError: (cause) => new AppClosedError({ cause }),
+  BrokerUnavailableError: (cause) => new BrokerUnavailableError({ cause }),
   ChainExhaustedError: (cause) => new ChainExhaustedError("meeting.join", { cause }),
   CircuitOpenError: (cause) => new CircuitOpenError("payments", 1_000, { cause }),
+  ConcurrencyError: (cause) => new ConcurrencyError({ cause }),
   ConnectionLostError: (cause) => new ConnectionLostError(3, { cause }),
   DuplicateHandlerError: (cause) => new DuplicateHandlerError("meeting.join", { cause }),
   EventCycleError: (cause) => new EventCycleError(["a", "b", "a"], { cause }),
@@ -45,18 +55,22 @@ const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   HandlerNotFoundError: (cause) => new HandlerNotFoundError("meeting.join", { cause }),
   HandlerSettledError: (cause) => new HandlerSettledError("meeting.join", { cause }),
   HttpProblemError: (cause) => new HttpProblemError(404, {}, { cause }),
+  LeaseLostError: (cause) => new LeaseLostError({ cause }),
   MessageDecodeError: (cause) =>
     new MessageDecodeError(new Uint8Array(3), "meeting.join", { cause }),
   MessageEncodeError: (cause) => new MessageEncodeError("meeting.join", { cause }),
   MessageValidationError: (cause) => new MessageValidationError("meeting.join", [], { cause }),
   NoPublisherError: (cause) => new NoPublisherError("meeting.joined", { cause }),
+  OutboxLagError: (cause) => new OutboxLagError(statistics, { cause }),
   ProviderNotFoundError: (cause) => new ProviderNotFoundError("Clock", { cause }),
   PublishError: (cause) => new PublishError({ id: "1", topic: "meetings" }, { cause }),
   ReplayLogFullError: (cause) => new ReplayLogFullError(1_000, { cause }),
+  SchemaVersionError: (cause) => new SchemaVersionError(3, 2, { cause }),
   SseParseError: () => new SseParseError(1024),
   StreamFailureError: (cause) => new StreamFailureError({}, { cause }),
   StreamGoneError: (cause) => new StreamGoneError({}, { cause }),
   UnexpectedResponseError: (cause) => new UnexpectedResponseError("it is no JSON", { cause }),
+  UnknownNotificationError: (cause) => new UnknownNotificationError("noted", "notes", { cause }),
 };
 
 type ErrorClass = new (...args: never[]) => SluiceError;
