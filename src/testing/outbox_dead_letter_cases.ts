@@ -10,6 +10,7 @@ import {
   outcomes,
   published,
   readAll,
+  RETRY_MS,
   SESSION,
   sorted,
   type StorageCase,
@@ -24,7 +25,7 @@ const parkingCases: StorageCase[] = [
       await storage.outbox.store([message("a1", { headers, body: Uint8Array.of(0, 255) })]);
       const session = storage.outbox.open(SESSION);
       await session.settle((await readAll(session)).map((row) => failed(row)));
-      await advance(2_000);
+      await advance(RETRY_MS + 1_000);
       const error = "too \"large\" for\nthe 'broker' 🛟";
       await session.settle((await readAll(session)).map((row) => dead(row, { error })));
       const [letter, ...others] = await storage.outbox.deadLetters.list();
@@ -121,7 +122,7 @@ const requeueCases: StorageCase[] = [
       await storeEach(storage, "a1 a2");
       const session = storage.outbox.open(SESSION);
       await session.settle(outcomes(await readAll(session), { a1: failed, a2: held }));
-      await advance(2_000);
+      await advance(RETRY_MS + 1_000);
       await session.settle(
         outcomes(await readAll(session), { a1: (row) => dead(row), a2: held }),
       );

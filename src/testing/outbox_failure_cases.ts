@@ -8,6 +8,7 @@ import {
   outcomes,
   published,
   readAll,
+  RETRY_MS,
   returned,
   SESSION,
   type StorageCase,
@@ -24,11 +25,11 @@ const waitingCases: StorageCase[] = [
       for (const attempts of [0, 1, 2]) {
         const rows = await expectRows(session, { a: "a1", "-": "-1" });
         expectSame("How often they failed", rows.map((row) => row.attempts), [attempts, attempts]);
-        await session.settle(rows.map((row) => failed(row, 20_000)));
+        await session.settle(rows.map((row) => failed(row)));
         await expectRows(session, {});
         await advance(5_000);
         await expectRows(session, {});
-        await advance(16_000);
+        await advance(RETRY_MS - 4_000);
       }
       const [row] = await readAll(session);
       expectSame("How often it failed", row?.attempts, 3);
@@ -41,12 +42,12 @@ const waitingCases: StorageCase[] = [
       const session = storage.outbox.open(SESSION);
       const rows = await readAll(session);
       await session.settle(
-        outcomes(rows, { a1: (row) => failed(row, 20_000), a2: held, b1: published }),
+        outcomes(rows, { a1: failed, a2: held, b1: published }),
       );
       await storeEach(storage, "a3 b2 -1 a4");
       const others = await expectRows(session, { b: "b2", "-": "-1" });
       await session.settle(others.map(published));
-      await advance(21_000);
+      await advance(RETRY_MS + 1_000);
       const again = await expectRows(session, { a: "a1 a2 a3 a4" });
       expectSame("How often they failed", again.map((row) => row.attempts), [1, 0, 0, 0]);
     },
@@ -68,14 +69,13 @@ const waitingCases: StorageCase[] = [
       await storeEach(storage, "a1 a2 -1");
       const session = storage.outbox.open(SESSION);
       const rows = await readAll(session);
-      const wait = (row: typeof rows[number]) => failed(row, 20_000);
-      await session.settle(outcomes(rows, { a1: wait, a2: held, "-1": wait }));
+      await session.settle(outcomes(rows, { a1: failed, a2: held, "-1": failed }));
       await session[Symbol.asyncDispose]();
       const next = (await open()).outbox.open(SESSION);
       await expectRows(next, {});
       await storeEach(storage, "a3");
       await expectRows(next, {});
-      await advance(21_000);
+      await advance(RETRY_MS + 1_000);
       const again = await expectRows(next, { a: "a1 a2 a3", "-": "-1" });
       const attempts = again.map((row) => `${textOf(row)}: ${row.attempts}`);
       expectSame("How often they failed", attempts.sort(), ["-1: 1", "a1: 1", "a2: 0", "a3: 0"]);
@@ -89,7 +89,7 @@ const waitingCases: StorageCase[] = [
       await session.settle(outcomes(await readAll(session), {
         a1: (row) => failed(row, 30_000),
         b1: (row) => failed(row, 10_000),
-        c1: (row) => failed(row, 20_000),
+        c1: failed,
       }));
       await advance(11_000);
       await expectRows(session, { b: "b1" });
@@ -113,14 +113,14 @@ const orderCases: StorageCase[] = [
       const ahead = await expectRows(session, { a: "a5" });
       await session.settle(outcomes(first, {
         a1: published,
-        a2: (row) => failed(row, 20_000),
+        a2: failed,
         a3: held,
         a4: held,
         b1: published,
       }));
       await session.settle(ahead.map(held));
       await expectRows(session, {});
-      await advance(21_000);
+      await advance(RETRY_MS + 1_000);
       const again = await expectRows(session, { a: "a2 a3 a4 a5" });
       await session.settle(again.map(published));
       await expectRows(session, {});
@@ -138,10 +138,10 @@ const orderCases: StorageCase[] = [
         seen.push(`${textOf(head)}: ${head.attempts}, ${rest.map((row) => row.attempts)}`);
         const isTried = head.attempts === 2;
         await session.settle([
-          isTried ? published(head) : failed(head, 1_000),
+          isTried ? published(head) : failed(head),
           ...rest.map(isTried ? returned : held),
         ]);
-        await advance(2_000);
+        await advance(RETRY_MS + 1_000);
       }
       expectSame("The attempts", seen, [
         "a1: 0, 0,0",
@@ -161,12 +161,12 @@ const orderCases: StorageCase[] = [
       const session = storage.outbox.open(SESSION);
       const rows = await readAll(session);
       await session.settle(outcomes(rows, { a1: published, a2: failed, a3: held }));
-      await advance(2_000);
+      await advance(RETRY_MS + 1_000);
       const again = await expectRows(session, { a: "a2 a3" });
       await session.settle(outcomes(again, { a2: published, a3: failed }));
       await storeEach(storage, "a4");
       await expectRows(session, {});
-      await advance(2_000);
+      await advance(RETRY_MS + 1_000);
       await expectRows(session, { a: "a3 a4" });
     },
   },

@@ -193,6 +193,17 @@ const disposalCases: StorageCase[] = [
     },
   },
   {
+    name: "dispose() while it reads leaves nothing behind",
+    run: async ({ storage }) => {
+      await storeEach(storage, "a1 b1 -1");
+      const session = storage.outbox.open(SESSION);
+      const reading = session.read(10).then(() => {}, () => {}); // it may be too late
+      await session[Symbol.asyncDispose]();
+      await reading;
+      await expectRows(storage.outbox.open(SESSION), { a: "a1", b: "b1", "-": "-1" });
+    },
+  },
+  {
     name: "dispose() of a session that was never read does nothing",
     run: async ({ storage }) => {
       await storeEach(storage, "a1");

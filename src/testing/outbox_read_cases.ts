@@ -153,6 +153,28 @@ const backlogCases: StorageCase[] = [
     },
   },
   {
+    name: "read(), settle() and keep() can be called at the same time",
+    run: async ({ storage }) => {
+      const all = backlog(200, 5);
+      await storeMany(storage, all);
+      const session = storage.outbox.open(SESSION);
+      const rows = [...await session.read(20)];
+      for (let before = rows; before.length > 0;) {
+        const [, next] = await Promise.all([
+          session.settle(before.slice(0, 10).map(published)),
+          session.read(20),
+          session.keep(),
+          session.settle(before.slice(10).map(published)),
+          session.keep(),
+        ]);
+        rows.push(...next);
+        before = [...next];
+      }
+      expectAll(rows, all);
+      expectSame("What is pending", (await storage.outbox.statistics()).pending, 0);
+    },
+  },
+  {
     name: "read() gives what is stored while a session reads later, in order",
     run: async ({ storage }) => {
       const session = storage.outbox.open(SESSION);

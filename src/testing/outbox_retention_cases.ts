@@ -51,12 +51,12 @@ export const outboxRetentionCases: ReadonlyArray<StorageCase> = [
       for (const text of ["a1", "b1", "c1", "a2", "b2"]) {
         await outbox.store(messages(text));
         await drain(session);
-        await advance(10_000);
+        await advance(50_000);
       }
-      // They were published about 50, 40, 30, 20 and 10 seconds ago.
+      // They were published about 250, 200, 150, 100 and 50 seconds ago.
       expectSame("Two of all", await outbox.purge({ olderThanMs: 0, limit: 2 }), 2);
-      expectSame("What is older", await outbox.purge({ olderThanMs: 35_000 }), 0);
-      expectSame("One more", await outbox.purge({ olderThanMs: 25_000, limit: 10 }), 1);
+      expectSame("What is older", await outbox.purge({ olderThanMs: 175_000 }), 0);
+      expectSame("One more", await outbox.purge({ olderThanMs: 125_000, limit: 10 }), 1);
       expectSame("The rest", await outbox.purge({ olderThanMs: 0 }), 2);
     },
   },
@@ -69,7 +69,7 @@ export const outboxRetentionCases: ReadonlyArray<StorageCase> = [
       const session = outbox.open(SESSION);
       await session.settle(outcomes(await readAll(session), {
         a1: published,
-        b1: (row) => failed(row, 1_000),
+        b1: failed,
         b2: held,
         c1: (row) => dead(row),
         c2: held,

@@ -11,6 +11,7 @@ import {
   published,
   readAll,
   rejection,
+  RETRY_MS,
   SESSION,
   type StorageCase,
   storeEach,
@@ -44,16 +45,16 @@ const statisticsCases: StorageCase[] = [
       await session.settle(outcomes(rows, {
         a1: (row) => dead(row),
         a2: held,
-        b1: (row) => failed(row, 20_000),
+        b1: failed,
         c1: published,
         "-1": (row) => dead(row),
-        "-2": (row) => failed(row, 20_000),
+        "-2": failed,
         d1: (row) => dead(row, { continues: true }),
       }));
       await expectStatistics("Settled", [3, 1, 1, 3]);
       await storage.outbox.store(messages("a3 d2"));
       await expectStatistics("More stored", [5, 1, 1, 3]);
-      await advance(21_000);
+      await advance(RETRY_MS + 1_000);
       await expectStatistics("Waited", [5, 0, 1, 3]);
       await storage.outbox.deadLetters.requeue(["a1"]);
       await expectStatistics("Requeued", [6, 0, 0, 2]);

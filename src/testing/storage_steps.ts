@@ -16,6 +16,9 @@ export type StorageCase = ConformanceCase<StorageHarness>;
 /** So long that what a case does takes no part of it, however slow the database is. */
 export const LEASE_MS = 60_000;
 
+/** How long failed rows wait: well within the lease, and longer than a case takes for a step. */
+export const RETRY_MS = 20_000;
+
 /** Sessions of all topics, as most cases open them. */
 export const SESSION = { leaseMs: LEASE_MS } as const;
 
@@ -145,8 +148,8 @@ export function returned(row: OutboxRow): OutboxOutcome {
   return { row, outcome: "returned" };
 }
 
-/** The outcome of a row that is to be tried again. */
-export function failed(row: OutboxRow, retryAfterMs = 1_000): OutboxOutcome {
+/** The outcome of a row that is to be tried again, by default after {@linkcode RETRY_MS}. */
+export function failed(row: OutboxRow, retryAfterMs: number = RETRY_MS): OutboxOutcome {
   return { row, outcome: "failed", error: "the broker is down", retryAfterMs };
 }
 
