@@ -1,9 +1,9 @@
 /** Where the tables of a storage are. */
 export interface PostgresNamesOptions {
   /** The schema that its tables are in. @default whichever the connection's `search_path` finds */
-  readonly schema?: string;
+  readonly schema?: string | undefined;
   /** What the names of its tables begin with: at most 24 letters, digits and underscores. @default {"sluice_"} */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 /** The names of what a storage has in its database, ready to be put into statements. */

@@ -1,0 +1,116 @@
+import {
+  LeaseLostError,
+  leaseMsOf,
+  maxRowsOf,
+  type OutboxOutcome,
+  type OutboxRow,
+  type OutboxSession,
+  type OutboxSessionOptions,
+} from "../mod.ts";
+import type { PostgresQuery } from "./client.ts";
+import { Holdings } from "./holdings.ts";
+import { InFlight } from "./in_flight.ts";
+import { LowWater } from "./low_water.ts";
+import { SessionReader } from "./session_reader.ts";
+import type { SessionStatements } from "./session_statements.ts";
+import type { SettleStatements } from "./settle_statements.ts";
+import { type Settled, Settler } from "./settler.ts";
+import type { WakeUps } from "./wake_ups.ts";
+
+/** What a session on Postgres works with. */
+export interface PostgresSessionParts {
+  readonly query: PostgresQuery;
+  readonly statements: SessionStatements & SettleStatements;
+  readonly wakeUps: WakeUps;
+}
+
+/** The most that statements say to be left: what fits into an integer. */
+const MAX_LEFT_MS = 2e9;
+
+/** A session of a relay on Postgres. */
+export class PostgresSession implements OutboxSession {
+  readonly #leaseMs: number;
+  readonly #holdings: Holdings;
+  readonly #inFlight: InFlight = new InFlight();
+  readonly #reader: SessionReader;
+  readonly #settler: Settler;
+  readonly #end: AbortController = new AbortController();
+  #reading: Promise<unknown> = Promise.resolve();
+  #leaving: Promise<void> | undefined;
+
+  /** @throws {RangeError} If `leaseMs` is out of its range. */
+  constructor(parts: PostgresSessionParts, options: OutboxSessionOptions) {
+    const { topics } = options;
+    const leaseMs = this.#leaseMs = leaseMsOf(options);
+    const holdings = this.#holdings = new Holdings({ ...parts, topics, leaseMs });
+    const shared = { ...parts, holdings, inFlight: this.#inFlight, lowWater: new LowWater() };
+    const settler = this.#settler = new Settler(shared);
+    this.#reader = new SessionReader({
+      ...shared,
+      topics,
+      settler,
+      onLease: (leftMs) => this.#seeLease(leftMs),
+    });
+  }
+
+  async read(maxRows: number): Promise<readonly OutboxRow[]> {
+    this.#checkOpen();
+    const reading = this.#reader.read(maxRowsOf(maxRows), this.#end.signal);
+    this.#reading = reading.catch(() => {});
+    const rows = await reading;
+    this.#checkOpen();
+    return rows;
+  }
+
+  async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
+    this.#checkOpen();
+    if (outcomes.length === 0) return;
+    const settled = outcomes.map((outcome) => this.#settledOf(outcome));
+    const leftMs = await this.#settler.settle(settled);
+    if (leftMs === undefined) throw this.#lose();
+    await this.#holdings.releaseIdle();
+    await this.#keepInTime(leftMs);
+  }
+
+  async keep(): Promise<void> {
+    this.#checkOpen();
+    if (!await this.#holdings.keep()) await this.#seeLease(-1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#reading;
+    // It may have ended already, or be held by nobody: that does no harm.
+    await (this.#leaving ??= this.#holdings.leave());
+  }
+
+  #settledOf(outcome: OutboxOutcome): Settled {
+    const flight = this.#inFlight.get(outcome.row.position);
+    if (flight !== undefined) return { flight, outcome };
+    const { id } = outcome.row.envelope;
+    throw new TypeError(`Cannot settle "${id}" as this session does not have it`);
+  }
+
+  #checkOpen(): void {
+    if (this.#end.signal.aborted) throw new LeaseLostError();
+  }
+
+  #lose(): LeaseLostError {
+    this.#end.abort();
+    return new LeaseLostError();
+  }
+
+  /** Without rows in flight, nothing was lost that could not be taken again. */
+  async #seeLease(leftMs: number): Promise<void> {
+    if (leftMs >= 0) return await this.#keepInTime(leftMs);
+    if (this.#inFlight.size > 0) throw this.#lose();
+    this.#holdings.forget();
+    this.#inFlight.clear();
+    this.#reader.reset();
+  }
+
+  /** Whatever a session does is a sign that it lives; it is written down when half of the lease is over. */
+  async #keepInTime(leftMs: number): Promise<void> {
+    if (leftMs < Math.min(this.#leaseMs, MAX_LEFT_MS) / 2) await this.#holdings.keep();
+  }
+}

@@ -1,0 +1,116 @@
+import { memoryReplayLog, type ReplayLog } from "../../stream/mod.ts";
+import type { OutboxOptions, OutboxStore, Storage } from "../mod.ts";
+import type { PostgresClient, PostgresQuery } from "./client.ts";
+import { migrate } from "./migrate.ts";
+import { type PostgresNames, postgresNames, type PostgresNamesOptions } from "./names.ts";
+import { OpenTransaction, type PostgresTransaction } from "./open_transaction.ts";
+import { PostgresOutbox } from "./postgres_outbox.ts";
+import { transactionError } from "./storage_query.ts";
+import { WakeUps } from "./wake_ups.ts";
+
+/** How {@linkcode postgresStorage} works. */
+export interface PostgresStorageOptions extends OutboxOptions, PostgresNamesOptions {
+  /**
+   * Whether relays of other processes are woken with `NOTIFY` when something is stored, and this one's
+   * with `LISTEN`. Otherwise they find it at their next look. It takes a driver that can listen, on a
+   * connection that is not behind a transaction-mode pooler.
+   *
+   * @default {false}
+   */
+  readonly notify?: boolean | undefined;
+}
+
+/**
+ * A storage on Postgres.
+ *
+ * @typeParam C The driver's handle of a transaction.
+ */
+export interface PostgresStorage<C = unknown> extends Storage<PostgresTransaction<C>> {
+  /** Messages on their way to the broker. It takes the transactions of any storage on the same database. */
+  readonly outbox: OutboxStore<PostgresTransaction>;
+  /**
+   * Makes a transaction that the application has opened itself, through the same driver, one in which
+   * messages can be appended. It ends where it was opened. Relays of this process are not woken by
+   * its commit: call `outbox.wake()` after it, or let them find the messages at their next look.
+   */
+  join(handle: C): PostgresTransaction<C>;
+  /**
+   * As {@linkcode PostgresStorage.join}, for a library that hides the driver.
+   *
+   * @param query Runs a statement in the transaction.
+   */
+  joinQuery(query: PostgresQuery): PostgresTransaction<undefined>;
+}
+
+/**
+ * Creates a storage on Postgres 13 or newer, with UTF-8 as the encoding of the database. It keeps
+ * nothing on a connection between two statements, so it works behind a transaction-mode pooler, save
+ * for `notify`.
+ *
+ * @param client The client that the application has, by `fromPg`, `fromPostgresJs`, `fromDenoPostgres` or
+ * `fromPglite`.
+ * @throws {TypeError} If two of the notifications have the same name on the same topic, or the schema or
+ * the prefix cannot stand in names.
+ */
+export function postgresStorage<C>(
+  client: PostgresClient<C>,
+  { notify = false, schema, prefix, ...options }: PostgresStorageOptions = {},
+): PostgresStorage<C> {
+  const names = postgresNames({ schema, prefix });
+  return new StorageOnPostgres(client, { names, notify, options });
+}
+
+class StorageOnPostgres<C> implements PostgresStorage<C> {
+  readonly outbox: OutboxStore<PostgresTransaction>;
+  readonly replay: ReplayLog;
+  readonly #client: PostgresClient<C>;
+  readonly #names: PostgresNames;
+  readonly #wakeUps: WakeUps;
+
+  constructor(
+    client: PostgresClient<C>,
+    { names, notify, options }: {
+      readonly names: PostgresNames;
+      readonly notify: boolean;
+      readonly options: OutboxOptions;
+    },
+  ) {
+    this.#client = client;
+    this.#names = names;
+    this.#wakeUps = new WakeUps(client, { channel: names.channel, notifies: notify });
+    this.outbox = new PostgresOutbox(
+      { query: client.query, names, wakeUps: this.#wakeUps },
+      options,
+    );
+    this.replay = memoryReplayLog();
+  }
+
+  async transaction<R>(run: (tx: PostgresTransaction<C>) => R | Promise<R>): Promise<R> {
+    let hasMessages = false;
+    const result = await this.#client.transaction(async (scope) => {
+      const tx = new OpenTransaction(scope);
+      try {
+        return await run(tx);
+      } finally {
+        tx.end();
+        hasMessages = tx.hasMessages;
+      }
+    }).catch((error) => {
+      throw transactionError(error);
+    });
+    if (hasMessages) this.#wakeUps.wake();
+    return result;
+  }
+
+  join(handle: C): PostgresTransaction<C> {
+    return new OpenTransaction(this.#client.join(handle));
+  }
+
+  joinQuery(query: PostgresQuery): PostgresTransaction<undefined> {
+    return new OpenTransaction({ client: undefined, query });
+  }
+
+  async migrate(): Promise<void> {
+    await migrate(this.#client, this.#names);
+  }
+}

@@ -1,0 +1,21 @@
+import type { PostgresParameter } from "./client.ts";
+
+/** A statement with its parameters. */
+export interface Statement {
+  readonly text: string;
+  readonly parameters: readonly PostgresParameter[];
+}
+
+/** An array as a parameter, to be cast to `text[]` or whatever its items are. */
+export function arrayLiteral(items: ReadonlyArray<string | number>): string {
+  return `{${items.map(item).join(",")}}`;
+}
+
+function item(value: string | number): string | number {
+  return typeof value === "number" ? value : `"${value.replaceAll(/["\\]/g, "\\$&")}"`;
+}
+
+/** Text as Postgres can store it: without the characters that it refuses in any text. */
+export function storable(text: string): string {
+  return text.replaceAll(/[\0\ud800-\udfff]/gu, "\ufffd");
+}

@@ -1,0 +1,53 @@
+import { ConcurrencyError } from "../mod.ts";
+import type { PostgresQuery } from "./client.ts";
+import { sqlStateOf } from "./sql_state.ts";
+
+/** How often a statement is tried that the database has refused as others were at the same rows. */
+const MAX_ATTEMPTS = 5;
+
+const MISSING = ["42P01", "42703", "3F000"]; // a table, a column, a schema
+const CONFLICTS = ["40001", "40P01"]; // serialization failure, deadlock
+
+/** Runs statements on the tables of a storage, and says what to do where these are not there. */
+export function tableQuery(query: PostgresQuery): PostgresQuery {
+  return async (text, parameters) => {
+    try {
+      return await query(text, parameters);
+    } catch (error) {
+      throw isMissing(error) ? missingTables(error) : error;
+    }
+  };
+}
+
+/** As {@linkcode tableQuery}, for statements of their own transaction: those can be tried again. */
+export function tryingQuery(query: PostgresQuery): PostgresQuery {
+  const run = tableQuery(query);
+  return async (text, parameters) => {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await run(text, parameters);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+      }
+    }
+  };
+}
+
+/** What a transaction of the application rejects with. */
+export function transactionError(error: unknown): unknown {
+  return isConflict(error) ? new ConcurrencyError({ cause: error }) : error;
+}
+
+function isMissing(error: unknown): boolean {
+  return MISSING.includes(sqlStateOf(error) ?? "");
+}
+
+function isConflict(error: unknown): boolean {
+  return CONFLICTS.includes(sqlStateOf(error) ?? "");
+}
+
+function missingTables(cause: unknown): TypeError {
+  const message =
+    "Cannot use the storage as its tables are missing or older than this library: call migrate() first";
+  return new TypeError(message, { cause });
+}

@@ -1,0 +1,52 @@
+import type { PostgresClient } from "../../src/storage/postgres/client.ts";
+import type { PostgresTransaction } from "../../src/storage/postgres/open_transaction.ts";
+import { postgresStorage } from "../../src/storage/postgres/postgres_storage.ts";
+import type { StorageHarness } from "../../src/testing/storage_harness.ts";
+
+/** The times that the tables of a storage hold. */
+const TIMES: Readonly<Record<string, readonly string[]>> = {
+  outbox: ["stored_at"],
+  outbox_relay: ["until"],
+  outbox_lane: ["retry_at"],
+  outbox_waiting: ["stored_at"],
+  outbox_dead: ["stored_at", "died_at"],
+  outbox_published: ["stored_at", "published_at"],
+};
+
+/** A storage in a schema of its own. Time passes by moving the times in its tables into the past. */
+export async function postgresHarness<C>(
+  client: PostgresClient<C>,
+  { isConcurrent }: { readonly isConcurrent: boolean },
+): Promise<StorageHarness<PostgresTransaction<C>>> {
+  const schema = `case_${crypto.randomUUID().replaceAll("-", "")}`;
+  const storage = postgresStorage(client, { schema });
+  await storage.migrate();
+  await client.query(`create table ${schema}.data (name text primary key, value text not null)`);
+  return {
+    storage,
+    isConcurrent,
+    open: (options) => postgresStorage(client, { ...options, schema }),
+    async advance(durationMs) {
+      for (const [table, columns] of Object.entries(TIMES)) {
+        const moved = columns.map((column) =>
+          `${column} = ${column} - $1::text::double precision * interval '1 millisecond'`
+        );
+        const text = `update ${schema}.sluice_${table} set ${moved.join(", ")}`;
+        await client.query(text, [String(durationMs)]);
+      }
+    },
+    async put(tx, name, value) {
+      const text = `insert into ${schema}.data values ($1::text, $2::text)
+on conflict (name) do update set value = excluded.value`;
+      await tx.query(text, [name, value]);
+    },
+    async get(name) {
+      const text = `select value from ${schema}.data where name = $1::text`;
+      const [row] = await client.query(text, [name]);
+      return row?.value as string | undefined;
+    },
+    async [Symbol.asyncDispose]() {
+      await client.query(`drop schema ${schema} cascade`);
+    },
+  };
+}
