@@ -61,6 +61,7 @@ export class MemoryDatabase {
       this.pending.add(row);
       lane.partition.add(row);
     }
+    if (appended.length > 0) this.wake();
   }
 
   /** Calls those who want to know that there may be something to publish. */

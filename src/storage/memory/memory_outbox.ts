@@ -47,7 +47,6 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
     const tx = new OpenTransaction(this.#database);
     await this.append(tx, messages);
     tx.commit();
-    this.#database.wake();
   }
 
   // deno-lint-ignore require-await -- what it throws is to reject

@@ -45,7 +45,6 @@ export class MemoryStorage implements Storage<MemoryTransaction> {
       throw error;
     }
     tx.commit();
-    this.#database.wake();
     return result;
   }
 

@@ -87,10 +87,14 @@ Deno.test("subscribe() calls who subscribes while it calls from the next time on
   assert.equal(calls, 1);
 });
 
-Deno.test("subscribe() does not call for requeue() and discard() of nothing", async () => {
-  const { outbox } = memoryStorage();
+Deno.test("subscribe() does not call for what stores nothing", async () => {
+  const storage = memoryStorage();
+  const { outbox } = storage;
   let calls = 0;
   await outbox.subscribe(() => calls++);
+  await storage.transaction(({ client }) => client.set("a", 1));
+  await storage.transaction((tx) => outbox.append(tx, []));
+  await outbox.store([]);
   await outbox.deadLetters.requeue(["a1"]);
   await outbox.deadLetters.discard(["a1"]);
   assert.equal(calls, 0);
