@@ -5,6 +5,7 @@
  * @module
  */
 
+export { decodeEnvelopes, encodeEnvelopes } from "./envelope_bytes.ts";
 export { anyPartition, laneOf, partitionOf, PARTITIONS } from "./lane.ts";
 export {
   leaseMsOf,

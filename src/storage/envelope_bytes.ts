@@ -1,0 +1,149 @@
+import type { Envelope } from "../message/mod.ts";
+import { SchemaVersionError } from "./storage_errors.ts";
+
+/** The version of the form. Whoever reads a newer one has to stop, as it would lose what it cannot read. */
+const VERSION = 1;
+/** The lengths of the attributes and of the body stand before them, in 4 bytes each. */
+const LENGTHS = 8;
+
+/** What an envelope has beside its body, in the order of the form; what is missing at the end is left out. */
+type Attributes = readonly [
+  id: string,
+  type: string,
+  topic: string,
+  source: string,
+  timeMs: number,
+  contentType: string,
+  key: string | null,
+  headers: Readonly<Record<string, string>> | null,
+  /** Null if it is the id, as it is for whatever begins a conversation. */
+  correlationId: string | null,
+  causationId: string | null,
+  traceparent: string | null,
+  schemaVersion: string | null,
+];
+
+/**
+ * Makes bytes of envelopes, for a place that takes nothing else. Bodies stand in it as they are, the
+ * rest as JSON.
+ *
+ * @throws {RangeError} If the time of one is none.
+ */
+export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array {
+  const encoder = new TextEncoder();
+  const parts = envelopes.map((envelope) => ({
+    attributes: encoder.encode(JSON.stringify(attributesOf(envelope))),
+    body: envelope.body,
+  }));
+  const size = parts.reduce(
+    (sum, { attributes, body }) => sum + LENGTHS + attributes.length + body.length,
+    1,
+  );
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = VERSION;
+  let at = 1;
+  for (const { attributes, body } of parts) {
+    view.setUint32(at, attributes.length);
+    view.setUint32(at + 4, body.length);
+    bytes.set(attributes, at + LENGTHS);
+    bytes.set(body, at + LENGTHS + attributes.length);
+    at += LENGTHS + attributes.length + body.length;
+  }
+  return bytes;
+}
+
+/**
+ * Makes envelopes of what {@linkcode encodeEnvelopes} has made. They share no memory with it.
+ *
+ * @throws {SchemaVersionError} If a newer version of this library has made them.
+ * @throws {TypeError} If they were made by something else.
+ */
+export function decodeEnvelopes(bytes: Uint8Array): Envelope[] {
+  const version = bytes[0] ?? 0;
+  if (version > VERSION) throw new SchemaVersionError(version, VERSION);
+  if (version !== VERSION) throw new TypeError("Cannot read messages as the bytes hold none");
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const envelopes: Envelope[] = [];
+  for (let at = 1; at < bytes.length;) {
+    const bodyAt = at + LENGTHS + lengthAt(view, at);
+    const end = bodyAt + lengthAt(view, at + 4);
+    if (end > bytes.length) throw new TypeError("Cannot read messages as the bytes are cut off");
+    const attributes = JSON.parse(decoder.decode(bytes.subarray(at + LENGTHS, bodyAt)));
+    envelopes.push(envelopeOf(attributes, new Uint8Array(bytes.subarray(bodyAt, end))));
+    at = end;
+  }
+  return envelopes;
+}
+
+function attributesOf(envelope: Envelope): readonly unknown[] {
+  const { id, type, topic, source, time, contentType, key = null, headers } = envelope;
+  const { correlationId, causationId = null, traceparent = null, schemaVersion = null } = envelope;
+  if (Number.isNaN(time.getTime())) {
+    throw new RangeError("Cannot store a message as its time is none");
+  }
+  const attributes: Attributes = [
+    id,
+    type,
+    topic,
+    source,
+    time.getTime(),
+    contentType,
+    key,
+    Object.keys(headers).length === 0 ? null : headers,
+    correlationId === id ? null : correlationId,
+    causationId,
+    traceparent,
+    schemaVersion,
+  ];
+  return attributes.slice(0, attributes.findLastIndex((attribute) => attribute !== null) + 1);
+}
+
+function lengthAt(view: DataView, at: number): number {
+  if (at + 4 > view.byteLength) {
+    throw new TypeError("Cannot read messages as the bytes are cut off");
+  }
+  return view.getUint32(at);
+}
+
+function envelopeOf(attributes: unknown, body: Uint8Array): Envelope {
+  if (!isAttributes(attributes)) {
+    throw new TypeError("Cannot read a message as its attributes are none");
+  }
+  const [id, type, topic, source, timeMs, contentType, key, headers, ...rest] = attributes;
+  const [correlationId, causationId, traceparent, schemaVersion] = rest;
+  return {
+    id,
+    type,
+    topic,
+    source,
+    time: new Date(timeMs),
+    key: key ?? undefined,
+    correlationId: correlationId ?? id,
+    causationId: causationId ?? undefined,
+    traceparent: traceparent ?? undefined,
+    schemaVersion: schemaVersion ?? undefined,
+    contentType,
+    headers: headers ?? {},
+    body,
+  };
+}
+
+function isAttributes(value: unknown): value is Attributes {
+  if (!Array.isArray(value)) return false;
+  const [id, type, topic, source, timeMs, contentType, key, headers = null, ...rest] = value;
+  return [id, type, topic, source, contentType].every((text) => typeof text === "string") &&
+    Number.isFinite(new Date(timeMs).getTime()) &&
+    [key, ...rest].every(isTextOrNothing) &&
+    (headers === null || isTexts(headers));
+}
+
+function isTextOrNothing(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === "string";
+}
+
+function isTexts(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string");
+}
