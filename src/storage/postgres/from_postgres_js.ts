@@ -1,0 +1,100 @@
+import { systemClock } from "../../clock.ts";
+import type { PostgresClient } from "./client.ts";
+import { type ListeningConnection, reconnectingListen } from "./listener.ts";
+import { type PostgresJsQueryable, type PostgresJsSql, rowsOf, start } from "./postgres_js_sql.ts";
+import { begin } from "./postgres_js_transaction.ts";
+import { sqlStateOf } from "./sql_state.ts";
+
+/** The handle of a transaction of postgres.js: `TransactionSql`. */
+export type PostgresJsHandle<S> = S extends
+  { begin(options: string, run: (sql: infer T) => never): unknown } ? T : never;
+
+/**
+ * Makes a client of the `sql` of postgres.js, version 3.
+ *
+ * What users of postgres.js have to know:
+ *
+ * - Statements are prepared, unless the driver was given `prepare: false`, which some poolers between
+ *   the application and the database demand.
+ * - If a connection is lost while a statement runs, the driver (3.4.9) lets the next one on it fail
+ *   with the same error, `57P01`, without sending it. Here it is run again then; a statement that the
+ *   application gives to `sql` itself is the application's to repeat.
+ * - If a transaction loses its connection, its handle must not be used any more: the driver would run
+ *   the statement outside of any transaction, or lose the connection for good. So the handle that is
+ *   given out here throws then; that of `sql.savepoint()` does not.
+ * - A transaction in which a statement has failed is rolled back, also if the error was caught; only
+ *   `sql.savepoint()` can contain it.
+ * - {@linkcode PostgresClient.listen} takes one connection more, for all channels.
+ *
+ * @example Through one connection at most
+ * ```ts
+ * import { fromPostgresJs } from "@sluice/cqrs/postgres";
+ * ```
+ */
+export function fromPostgresJs<S extends PostgresJsSql>(
+  sql: S,
+): PostgresClient<PostgresJsHandle<S>>;
+export function fromPostgresJs(sql: PostgresJsSql): PostgresClient<PostgresJsQueryable> {
+  return {
+    query: (text, parameters) =>
+      untilSent(sql, async (onSent) => {
+        const pending = start(sql, text, parameters);
+        try {
+          return rowsOf(await pending, sql.options);
+        } catch (error) {
+          if (pending.state !== null) onSent();
+          throw error;
+        }
+      }),
+    transaction: (run) => untilSent(sql, (onSent) => begin(sql, run, onSent)),
+    join: (client) => ({
+      client,
+      query: async (text, parameters) => rowsOf(await start(client, text, parameters), sql.options),
+    }),
+    // The driver connects again by itself.
+    listen: reconnectingListen(
+      (channel, onNotify) => listenOn(sql, channel, onNotify),
+      systemClock,
+    ),
+  };
+}
+
+/** By which errors a session ends that has lasted for a while. */
+const ENDS: readonly (string | undefined)[] = ["57P01", "57P02", "57P05", "25P03", "25P04"];
+
+/** Does something, and again for each connection that fails with the error which ended it before. */
+async function untilSent<R>(
+  { options }: PostgresJsSql,
+  work: (onSent: () => void) => Promise<R>,
+): Promise<R> {
+  for (let attempt = 1;; attempt++) {
+    let isSent = false;
+    try {
+      return await work(() => {
+        isSent = true;
+      });
+    } catch (error) {
+      if (isSent || attempt > options.max || !ENDS.includes(sqlStateOf(error))) throw error;
+    }
+  }
+}
+
+async function listenOn(
+  sql: PostgresJsSql,
+  channel: string,
+  onNotify: () => void,
+): Promise<ListeningConnection> {
+  let state: "opening" | "open" | "closed" = "opening";
+  const notify = () => {
+    if (state === "open") onNotify();
+  };
+  const { unlisten } = await sql.listen(channel, notify, notify);
+  state = "open";
+  return {
+    lost: new Promise(() => {}),
+    async close() {
+      state = "closed"; // as the driver forgets what to remove when it connects again
+      await unlisten().catch(() => {});
+    },
+  };
+}
