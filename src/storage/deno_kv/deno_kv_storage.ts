@@ -1,0 +1,108 @@
+import { type Clock, systemClock } from "../../clock.ts";
+import { memoryReplayLog, type ReplayLog } from "../../stream/mod.ts";
+import type { OutboxOptions, OutboxStore, Storage } from "../mod.ts";
+import type { DenoKv, DenoKvKeyPart } from "./deno_kv.ts";
+import { KvDatabase } from "./kv_database.ts";
+import { KvOutbox } from "./kv_outbox.ts";
+import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
+import { Keys } from "./keys.ts";
+import { prepare } from "./schema.ts";
+import { WakeUps } from "./wake_ups.ts";
+
+/** How {@linkcode denoKvStorage} works. */
+export interface DenoKvStorageOptions extends OutboxOptions {
+  /**
+   * What all keys of the storage begin with. Several storages can share a database if none of their
+   * prefixes begins with another one.
+   *
+   * @default {["sluice"]}
+   */
+  readonly prefix?: readonly DenoKvKeyPart[];
+  /**
+   * Whether those who subscribe to the outbox are also called for what other processes store, through
+   * `kv.watch`. It opens a stream to the database for each, and has no effect between processes that
+   * share a file. Without it relays see what others have stored at their next look.
+   *
+   * @default {false}
+   */
+  readonly watch?: boolean;
+  /** The clock of leases, of what waits, and of ages. @default {systemClock} */
+  readonly clock?: Clock;
+}
+
+/**
+ * Creates a storage on Deno KV: in memory, in a file, or on Deno Deploy. It takes the database that
+ * the application has, and does not close it.
+ *
+ * What a transaction writes and the messages that it stores are one atomic operation of the database,
+ * so all of the limits of one hold for a transaction; see {@linkcode DenoKvTransactionClient}. Storing
+ * messages never conflicts with anybody. Any number of processes can share a database in a file too;
+ * they wait for each other, and try again for some seconds while it is locked.
+ *
+ * @throws {TypeError} If two of the notifications have the same name on the same topic.
+ *
+ * @example Data and a message in one transaction
+ * ```ts
+ * import { notification, type } from "@sluice/cqrs";
+ * import { denoKvStorage } from "@sluice/cqrs/deno-kv";
+ * import assert from "node:assert/strict";
+ *
+ * const Paid = notification("invoice.paid", {
+ *   topic: "invoices",
+ *   data: type<{ id: string }>(),
+ *   key: ({ id }) => id,
+ * });
+ *
+ * const kv = await Deno.openKv(":memory:");
+ * const storage = denoKvStorage(kv);
+ * await storage.migrate();
+ *
+ * await storage.transaction(async ({ client }, tx = { client }) => {
+ *   const { value } = await client.get<string>(["invoice", "7"]);
+ *   assert.equal(value, null);
+ *   client.set(["invoice", "7"], "paid");
+ * });
+ * assert.equal((await kv.get(["invoice", "7"])).value, "paid");
+ * kv.close();
+ * ```
+ */
+export function denoKvStorage(
+  kv: DenoKv,
+  options: DenoKvStorageOptions = {},
+): Storage<DenoKvTransaction> {
+  return new DenoKvStorage(kv, options);
+}
+
+class DenoKvStorage implements Storage<DenoKvTransaction> {
+  readonly outbox: OutboxStore<DenoKvTransaction>;
+  readonly replay: ReplayLog;
+  readonly #database: KvDatabase;
+  readonly #wakeUps: WakeUps;
+
+  constructor(
+    kv: DenoKv,
+    { prefix = ["sluice"], watch = false, clock = systemClock, ...options }: DenoKvStorageOptions,
+  ) {
+    this.#database = new KvDatabase(kv, new Keys(prefix), clock);
+    this.#wakeUps = new WakeUps(this.#database, watch);
+    this.outbox = new KvOutbox(this.#database, this.#wakeUps, options);
+    this.replay = memoryReplayLog({ clock });
+  }
+
+  async transaction<R>(run: (tx: DenoKvTransaction) => R | Promise<R>): Promise<R> {
+    const tx = new OpenTransaction(this.#database);
+    let result: R;
+    try {
+      result = await run(tx);
+    } catch (error) {
+      tx.rollback();
+      throw error;
+    }
+    if (await tx.commit()) this.#wakeUps.callLocal();
+    return result;
+  }
+
+  migrate(): Promise<void> {
+    return prepare(this.#database);
+  }
+}

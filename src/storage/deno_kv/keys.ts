@@ -1,0 +1,164 @@
+import type { DenoKvKey, DenoKvKeyPart } from "./deno_kv.ts";
+import { utf8Size } from "./key_size.ts";
+
+/**
+ * Where everything of a storage is kept. `P` is its prefix; `place` is a place in the order of a
+ * lane (see `place.ts`), `row` a stored message (see `stored_row.ts`).
+ *
+ * ```text
+ * P schema                                               the version of this layout
+ * P hold   clock                                         written with every message that is stored
+ * P hold   lease     topic                               which relay holds which partition
+ * P hold   relay     relay                               what a relay takes, and until when it lives
+ * P queue  topic     partition  place                    a row that can be read
+ * P queue  topic     partition  dueMs  lane   ticket     a lane to look at, not before that time
+ * P lane   topic     partition  lane                     a lane whose rows may not be read from the queue
+ * P wait   topic     partition  lane   place             a row of such a lane, or the mark of a dead letter
+ * P body   place     n                                   the n-th part of a body that is too large for its row
+ * P dead   diedAtMs  place                               a dead letter
+ * P id     id        place                               when the dead letter with that id was given up
+ * P done   doneAtMs  place                               a row that was published and is kept
+ * ```
+ */
+export class Keys {
+  readonly #prefix: DenoKvKey;
+  /** How many parts stand before what differs within each kind of key. */
+  readonly depth: number;
+  readonly schema: DenoKvKey;
+  readonly hold: DenoKvKey;
+  readonly clock: DenoKvKey;
+  readonly queue: DenoKvKey;
+  readonly lanes: DenoKvKey;
+  readonly wait: DenoKvKey;
+  readonly dead: DenoKvKey;
+  readonly done: DenoKvKey;
+
+  constructor(prefix: DenoKvKey) {
+    this.#prefix = [...prefix];
+    this.depth = prefix.length + 1;
+    this.schema = this.#key("schema");
+    this.hold = this.#key("hold");
+    this.clock = this.#key("hold", "clock");
+    this.queue = this.#key("queue");
+    this.lanes = this.#key("lane");
+    this.wait = this.#key("wait");
+    this.dead = this.#key("dead");
+    this.done = this.#key("done");
+  }
+
+  lease(topic: string): DenoKvKey {
+    return this.#key("hold", "lease", topic);
+  }
+
+  relay(id: string): DenoKvKey {
+    return this.#key("hold", "relay", id);
+  }
+
+  queueOf(topic: string): DenoKvKey {
+    return this.#key("queue", topic);
+  }
+
+  /** All of a partition: its rows, and behind them its tickets, as numbers come behind texts. */
+  partition({ topic, partition }: Pair): DenoKvKey {
+    return this.#key("queue", topic, partition);
+  }
+
+  row({ topic, partition }: Pair, place: string): DenoKvKey {
+    return this.#key("queue", topic, partition, place);
+  }
+
+  /** Where the tickets of a partition begin that are due at a time or later. */
+  ticketsFrom({ topic, partition }: Pair, dueMs: number): DenoKvKey {
+    return this.#key("queue", topic, partition, dueMs);
+  }
+
+  ticket({ topic, partition }: Pair, { dueMs, lane, id }: Ticket): DenoKvKey {
+    return this.#key("queue", topic, partition, dueMs, lane, id);
+  }
+
+  lanesOf({ topic, partition }: Pair): DenoKvKey {
+    return this.#key("lane", topic, partition);
+  }
+
+  lane({ topic, partition }: Pair, lane: string): DenoKvKey {
+    return this.#key("lane", topic, partition, lane);
+  }
+
+  waiting({ topic, partition }: Pair, lane: string): DenoKvKey {
+    return this.#key("wait", topic, partition, lane);
+  }
+
+  waitingRow({ topic, partition }: Pair, lane: string, place: string): DenoKvKey {
+    return this.#key("wait", topic, partition, lane, place);
+  }
+
+  body(place: string, n: number): DenoKvKey {
+    return this.#key("body", place, n);
+  }
+
+  deadLetter(diedAtMs: number, place: string): DenoKvKey {
+    return this.#key("dead", diedAtMs, place);
+  }
+
+  deadLetterIds(id: string): DenoKvKey {
+    return this.#key("id", id);
+  }
+
+  deadLetterId(id: string, place: string): DenoKvKey {
+    return this.#key("id", id, place);
+  }
+
+  doneFrom(doneAtMs: number): DenoKvKey {
+    return this.#key("done", doneAtMs);
+  }
+
+  doneRow(doneAtMs: number, place: string): DenoKvKey {
+    return this.#key("done", doneAtMs, place);
+  }
+
+  #key(...parts: readonly DenoKvKeyPart[]): DenoKvKey {
+    return [...this.#prefix, ...parts];
+  }
+}
+
+/** A part of the lanes of a topic, which one relay at a time holds. The topic is as it is in keys. */
+export interface Pair {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A reminder to look at a lane. */
+export interface Ticket {
+  /** Not before this time. */
+  readonly dueMs: number;
+  /** The lane as it is in keys. */
+  readonly lane: string;
+  /** Tells it from others of the lane. */
+  readonly id: string;
+}
+
+/** The name of a pair among all pairs. */
+export function nameOf({ topic, partition }: Pair): string {
+  return `${partition} ${topic}`;
+}
+
+/** How many bytes a text may have that stands in keys as it is. */
+const MAX_TEXT_BYTES = 300;
+
+/**
+ * A text as a part of keys. Keys have little room, and only well-formed text is told apart in them, so
+ * for other text stands a digest of it, which takes a moment.
+ */
+export function keyText(text: string): string | Promise<string> {
+  const isShort = 3 * text.length <= MAX_TEXT_BYTES || utf8Size(text) <= MAX_TEXT_BYTES;
+  return isShort && text.isWellFormed() && text[0] !== DIGEST ? text : digestOf(text);
+}
+
+/** What a digest begins with; text that does too has one as well. */
+const DIGEST = "\u0001";
+
+async function digestOf(text: string): Promise<string> {
+  const units = Uint16Array.from({ length: text.length }, (_, n) => text.charCodeAt(n));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", units));
+  return DIGEST + Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

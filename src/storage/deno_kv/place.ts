@@ -1,0 +1,25 @@
+/**
+ * Places say in which order rows are read. What a place begins with is the version of the database
+ * that its writer saw just before the commit: the versionstamp of a key which every commit with rows
+ * writes. So if a row is written by somebody who could see another one, its place is behind the other
+ * one's, whatever the clocks of the writers say, and no two writers ever get into each other's way.
+ *
+ * Rows of writers that saw the same version stand in any order. What is committed late may stand
+ * before what was read already, but not in its lane, unless both were written at the same time.
+ *
+ * @module
+ */
+
+/** The version that a writer sees who is the first. */
+export const FIRST_VERSION = "0".repeat(20);
+
+/** What tells the rows of one commit from those of all others. */
+export function commitToken(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The place of the n-th row of a commit. */
+export function placeOf(version: string, token: string, n: number): string {
+  return `${version}${token}${n.toString(36).padStart(2, "0")}`;
+}
