@@ -38,7 +38,9 @@ Deno.test("read() gives what comes back before what was stored after it", async 
   await outbox.store(messages("a1 b1 c1 a2 b2 c2"));
   const session = outbox.open(SESSION);
   const rows = await session.read(4);
-  await session.settle(rows.map((row) => textOf(row) === "b1" ? failed(row) : returned(row)));
+  await session.settle(
+    rows.map((row) => textOf(row) === "b1" ? failed(row, 1_000) : returned(row)),
+  );
   assert.equal(textsOf(await readAll(session)), "a1 c1 a2 c2");
   await clock.advance(1_000);
   assert.equal(textsOf(await readAll(session)), "b1 b2");
