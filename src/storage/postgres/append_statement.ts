@@ -1,5 +1,6 @@
 import type { Envelope } from "../../message/mod.ts";
 import { anyPartition, partitionOf } from "../mod.ts";
+import { base64 } from "./base64.ts";
 import { attributesOf } from "./envelope_columns.ts";
 import type { PostgresNames } from "./names.ts";
 import type { Statement } from "./statement.ts";
@@ -71,13 +72,4 @@ function textOf(body: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function base64(body: Uint8Array): string {
-  let binary = "";
-  // So many at a time as a call can have arguments.
-  for (let at = 0; at < body.length; at += 8_192) {
-    binary += String.fromCharCode(...body.subarray(at, at + 8_192));
-  }
-  return btoa(binary);
 }

@@ -109,7 +109,7 @@ export class Holdings {
     const topics = open ?? [];
     const others = (relays ?? []).filter(([owner]) => owner !== this.#owner);
     // Whoever waits for a share has to be known to those who have it.
-    if (this.#owner === undefined && (topics.length > 0 || hasOthers)) await this.#register();
+    if (topics.length > 0 || hasOthers) await this.register();
     const owner = this.#owner;
     if (owner === undefined) return false;
     const shares = sharesOf([...others, [owner, this.#topics ?? null]]);
@@ -140,11 +140,13 @@ export class Holdings {
     }
   }
 
-  async #register(): Promise<void> {
+  /** Makes the session known to others, and resolves to its name. */
+  async register(): Promise<string> {
+    if (this.#owner !== undefined) return this.#owner;
     const owner = crypto.randomUUID();
     const topics = this.#topics === undefined ? null : arrayLiteral(this.#topics);
     await this.#query(this.#statements.register, [owner, this.#leaseMs, topics]);
-    this.#owner = owner;
+    return this.#owner = owner;
   }
 
   async #take(owner: string, pairs: readonly Pair[]): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { logMigration } from "./log_migration.ts";
 import type { PostgresNames } from "./names.ts";
 import { outboxMigration } from "./outbox_migration.ts";
 
@@ -17,4 +18,5 @@ export interface PostgresMigration {
 /** All versions of the schema, in their order. */
 export const migrations: readonly PostgresMigration[] = [
   { version: 1, isBreaking: true, sql: outboxMigration },
+  { version: 2, isBreaking: false, sql: logMigration },
 ];

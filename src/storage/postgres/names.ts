@@ -16,6 +16,8 @@ export interface PostgresNames {
   readonly channel: string;
   /** The quoted name of a table, with its schema. */
   table(name: string): string;
+  /** The name of a table as it is, without its schema. */
+  tableName(name: string): string;
   /** The quoted name of an index, which stands in the schema of its table. */
   index(name: string): string;
 }
@@ -48,6 +50,7 @@ export function postgresNames(
     quotedSchema,
     channel: channelOf(`${prefix}outbox`, schema),
     table: (name) => qualifier + quoted(prefix + name),
+    tableName: (name) => prefix + name,
     index: (name) => quoted(prefix + name),
   };
 }

@@ -48,6 +48,8 @@ export class Pass implements PassEnd {
   snapshot = "";
   /** Whether it sees all that may have come late; see {@linkcode LowWater}. */
   isRipe = false;
+  /** Whether it goes through all that its session can take, as a survey does. */
+  isWhole = false;
   /** What has not been read to the end, the one first that was not read last. */
   #active: readonly Holding[];
   /** The lanes of which it has left something out: what comes behind it has to be left out too. */
@@ -122,7 +124,7 @@ export class Pass implements PassEnd {
     if (state === BLOCKED) {
       this.#leftOut.add(name);
       found.blocked.push(place);
-    } else if (inFlight.isTurnedBack(name) || (!isWaiting && this.#leftOut.has(name))) {
+    } else if (inFlight.isTurnedBack(name) || (!isWaiting && this.#leftOut.size > 0 && this.#leftOut.has(name))) {
       this.#leftOut.add(name);
       if (!isWaiting) rewind(holding);
     } else {

@@ -2,7 +2,6 @@ import type { Envelope, Notification } from "../../message/mod.ts";
 import {
   type DeadLetters,
   type OutboxOptions,
-  type OutboxSession,
   type OutboxSessionOptions,
   type OutboxStatistics,
   type OutboxStatisticsOptions,
@@ -12,6 +11,9 @@ import {
 } from "../mod.ts";
 import { appendStatement } from "./append_statement.ts";
 import type { PostgresQuery } from "./client.ts";
+import { attributesOf } from "./envelope_columns.ts";
+import type { PostgresLogAccess } from "./log_access.ts";
+import { logStatement } from "./log_append.ts";
 import type { PostgresNames } from "./names.ts";
 import { OpenTransaction, type PostgresTransaction } from "./open_transaction.ts";
 import { outboxStatistics } from "./outbox_statistics.ts";
@@ -29,6 +31,8 @@ export interface PostgresOutboxParts {
   readonly query: PostgresQuery;
   readonly names: PostgresNames;
   readonly wakeUps: WakeUps;
+  /** Where messages are put. */
+  readonly appendTo: "table" | "log";
 }
 
 /** The outbox of a storage on Postgres. */
@@ -37,15 +41,17 @@ export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
   readonly #query: PostgresQuery;
   readonly #names: PostgresNames;
   readonly #wakeUps: WakeUps;
+  readonly #appendTo: "table" | "log";
   readonly #writer: OutboxWriter;
   readonly #statements: SessionStatements & SettleStatements;
 
   /** @throws {TypeError} If two notifications have the same name on the same topic. */
-  constructor({ query, names, wakeUps }: PostgresOutboxParts, options: OutboxOptions) {
+  constructor({ query, names, wakeUps, appendTo }: PostgresOutboxParts, options: OutboxOptions) {
     const { keepPublished = false } = options;
     this.#query = tryingQuery(query);
     this.#names = names;
     this.#wakeUps = wakeUps;
+    this.#appendTo = appendTo;
     this.#writer = new OutboxWriter(options);
     this.#statements = {
       ...sessionStatements(names),
@@ -84,7 +90,21 @@ export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
     return this.#wakeUps.subscribe(onWake);
   }
 
-  open(options: OutboxSessionOptions): OutboxSession {
+  /** What a source that reads the log of the database works with. */
+  get log(): PostgresLogAccess {
+    const { schema, channel: prefix, table, tableName } = this.#names;
+    return {
+      query: this.#query,
+      prefix,
+      schema,
+      tableName: tableName("outbox"),
+      table,
+      attributesOf: (envelope) => JSON.stringify(attributesOf(envelope)),
+      open: (options) => this.open(options),
+    };
+  }
+
+  open(options: OutboxSessionOptions): PostgresSession {
     const parts = {
       query: this.#query,
       statements: this.#statements,
@@ -102,7 +122,9 @@ export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
   }
 
   async #insert(query: PostgresQuery, envelopes: readonly Envelope[]): Promise<void> {
-    const { text, parameters } = appendStatement(this.#names, envelopes);
+    const { text, parameters } = this.#appendTo === "log"
+      ? logStatement(this.#names.channel, envelopes)
+      : appendStatement(this.#names, envelopes);
     await query(text, parameters);
   }
 }

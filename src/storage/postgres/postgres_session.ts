@@ -4,12 +4,12 @@ import {
   maxRowsOf,
   type OutboxOutcome,
   type OutboxRow,
-  type OutboxSession,
   type OutboxSessionOptions,
 } from "../mod.ts";
 import type { PostgresQuery } from "./client.ts";
 import { Holdings } from "./holdings.ts";
 import { InFlight } from "./in_flight.ts";
+import type { PostgresLogSession } from "./log_access.ts";
 import { LowWater } from "./low_water.ts";
 import { SessionReader } from "./session_reader.ts";
 import type { SessionStatements } from "./session_statements.ts";
@@ -28,7 +28,7 @@ export interface PostgresSessionParts {
 const MAX_LEFT_MS = 2e9;
 
 /** A session of a relay on Postgres. */
-export class PostgresSession implements OutboxSession {
+export class PostgresSession implements PostgresLogSession {
   readonly #leaseMs: number;
   readonly #holdings: Holdings;
   readonly #inFlight: InFlight = new InFlight();
@@ -37,6 +37,8 @@ export class PostgresSession implements OutboxSession {
   readonly #end: AbortController = new AbortController();
   #reading: Promise<unknown> = Promise.resolve();
   #leaving: Promise<void> | undefined;
+  /** Whether something else hangs on its name. */
+  #isBound = false;
 
   /** @throws {RangeError} If `leaseMs` is out of its range. */
   constructor(parts: PostgresSessionParts, options: OutboxSessionOptions) {
@@ -51,6 +53,16 @@ export class PostgresSession implements OutboxSession {
       settler,
       onLease: (leftMs) => this.#seeLease(leftMs),
     });
+  }
+
+  get seen(): string | undefined {
+    return this.#reader.seen;
+  }
+
+  register(): Promise<string> {
+    this.#checkOpen();
+    this.#isBound = true;
+    return this.#holdings.register();
   }
 
   async read(maxRows: number): Promise<readonly OutboxRow[]> {
@@ -100,10 +112,10 @@ export class PostgresSession implements OutboxSession {
     return new LeaseLostError();
   }
 
-  /** Without rows in flight, nothing was lost that could not be taken again. */
+  /** Without rows in flight, and with nothing else that hangs on it, nothing was lost that could not be taken again. */
   async #seeLease(leftMs: number): Promise<void> {
     if (leftMs >= 0) return await this.#keepInTime(leftMs);
-    if (this.#inFlight.size > 0) throw this.#lose();
+    if (this.#inFlight.size > 0 || this.#isBound) throw this.#lose();
     this.#holdings.forget();
     this.#inFlight.clear();
     this.#reader.reset();

@@ -1,6 +1,7 @@
 import { memoryReplayLog, type ReplayLog } from "../../stream/mod.ts";
 import type { OutboxOptions, OutboxStore, Storage } from "../mod.ts";
 import type { PostgresClient, PostgresQuery } from "./client.ts";
+import type { PostgresLogAccess } from "./log_access.ts";
 import { migrate } from "./migrate.ts";
 import { type PostgresNames, postgresNames, type PostgresNamesOptions } from "./names.ts";
 import { OpenTransaction, type PostgresTransaction } from "./open_transaction.ts";
@@ -18,6 +19,19 @@ export interface PostgresStorageOptions extends OutboxOptions, PostgresNamesOpti
    * @default {false}
    */
   readonly notify?: boolean | undefined;
+  /**
+   * Where messages are put.
+   *
+   * - `"table"`: the table of the outbox, which any relay reads.
+   * - `"log"`: the log of the database alone, as a part of the transaction, so that there is nothing to
+   *   poll and nothing to clean up. Only a relay with `postgresLogTail` of `@sluice/cqrs/postgres-log`
+   *   as its source reads them: prepare its slot before the first message, as what the log gets while
+   *   there is no slot is lost. Statistics count what has failed, and not what waits in the log;
+   *   nothing is kept after it was published. It takes Postgres 14.
+   *
+   * @default {"table"}
+   */
+  readonly appendTo?: "table" | "log" | undefined;
 }
 
 /**
@@ -40,6 +54,8 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
    * @param query Runs a statement in the transaction.
    */
   joinQuery(query: PostgresQuery): PostgresTransaction<undefined>;
+  /** For `postgresLogTail` of `@sluice/cqrs/postgres-log`. */
+  readonly log: PostgresLogAccess;
 }
 
 /**
@@ -50,18 +66,23 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
  * @param client The client that the application has, by `fromPg`, `fromPostgresJs`, `fromDenoPostgres` or
  * `fromPglite`.
  * @throws {TypeError} If two of the notifications have the same name on the same topic, or the schema or
- * the prefix cannot stand in names.
+ * the prefix cannot stand in names, or `appendTo` is no place.
  */
 export function postgresStorage<C>(
   client: PostgresClient<C>,
-  { notify = false, schema, prefix, ...options }: PostgresStorageOptions = {},
+  { notify = false, appendTo = "table", schema, prefix, ...options }: PostgresStorageOptions = {},
 ): PostgresStorage<C> {
+  if (appendTo !== "table" && appendTo !== "log") {
+    throw new TypeError(
+      `Cannot create the storage: appendTo must be "table" or "log", got ${appendTo}`,
+    );
+  }
   const names = postgresNames({ schema, prefix });
-  return new StorageOnPostgres(client, { names, notify, options });
+  return new StorageOnPostgres(client, { names, notify, appendTo, options });
 }
 
 class StorageOnPostgres<C> implements PostgresStorage<C> {
-  readonly outbox: OutboxStore<PostgresTransaction>;
+  readonly outbox: PostgresOutbox;
   readonly replay: ReplayLog;
   readonly #client: PostgresClient<C>;
   readonly #names: PostgresNames;
@@ -69,9 +90,10 @@ class StorageOnPostgres<C> implements PostgresStorage<C> {
 
   constructor(
     client: PostgresClient<C>,
-    { names, notify, options }: {
+    { names, notify, appendTo, options }: {
       readonly names: PostgresNames;
       readonly notify: boolean;
+      readonly appendTo: "table" | "log";
       readonly options: OutboxOptions;
     },
   ) {
@@ -79,10 +101,14 @@ class StorageOnPostgres<C> implements PostgresStorage<C> {
     this.#names = names;
     this.#wakeUps = new WakeUps(client, { channel: names.channel, notifies: notify });
     this.outbox = new PostgresOutbox(
-      { query: client.query, names, wakeUps: this.#wakeUps },
+      { query: client.query, names, wakeUps: this.#wakeUps, appendTo },
       options,
     );
     this.replay = memoryReplayLog();
+  }
+
+  get log(): PostgresLogAccess {
+    return this.outbox.log;
   }
 
   async transaction<R>(run: (tx: PostgresTransaction<C>) => R | Promise<R>): Promise<R> {

@@ -46,9 +46,15 @@ export class SessionReader {
   #gaveRows = false;
   /** Whether what was left out may be there at once. */
   #isAgain = false;
+  #seen: string | undefined;
 
   constructor(options: SessionReaderOptions) {
     this.#options = options;
+  }
+
+  /** The snapshot of the last pass that went through all that the session can take. */
+  get seen(): string | undefined {
+    return this.#seen;
   }
 
   /** No rows if a pass that began with this call has found none. */
@@ -132,6 +138,7 @@ export class SessionReader {
         this.#surveyedAtMs = performance.now();
         const { pass } = batch;
         pass.snapshot = survey.snapshot;
+        pass.isWhole = true;
         pass.isRipe = lowWater.isRipe(pass.snapshot);
         return await this.#accept(rows, batch);
       }
@@ -182,6 +189,7 @@ export class SessionReader {
     await settler.bury(found.broken);
     await settler.sweep(found.idle);
     if (await settler.park(found.blocked)) this.#isAgain = true;
+    if (pass.active.length === 0 && pass.isWhole) this.#seen = pass.snapshot;
     if (pass.active.length === 0 || this.#isSurveyDue) {
       lowWater.end(pass);
       this.#pass = undefined;

@@ -1,0 +1,45 @@
+import type { Envelope } from "../../message/mod.ts";
+import { encodeEnvelopes } from "../mod.ts";
+import { base64 } from "./base64.ts";
+import { arrayLiteral, type Statement } from "./statement.ts";
+
+/** How many bytes of bodies share an entry of the log: whoever reads it has all of one in memory. */
+const ENTRY_BYTES = 65_536;
+
+/**
+ * One statement that leaves envelopes in the log, in their order, as a part of its transaction. They
+ * are in no table.
+ *
+ * @throws {TypeError} If one could not be stored in a table after it has failed.
+ */
+export function logStatement(prefix: string, envelopes: readonly Envelope[]): Statement {
+  const entries = entriesOf(envelopes).map((some) => base64(encodeEnvelopes(some)));
+  return {
+    text:
+      `select count(pg_logical_emit_message(true, $1::text, decode(entry, 'base64')))::integer as count
+from unnest($2::text::text[]) as u(entry)`,
+    parameters: [prefix, arrayLiteral(entries)],
+  };
+}
+
+function entriesOf(envelopes: readonly Envelope[]): Envelope[][] {
+  const entries: Envelope[][] = [];
+  let size = Infinity;
+  for (const envelope of envelopes) {
+    check(envelope);
+    size += envelope.body.length;
+    const last = entries.at(-1);
+    if (last !== undefined && size <= ENTRY_BYTES) {
+      last.push(envelope);
+    } else {
+      entries.push([envelope]);
+      size = envelope.body.length;
+    }
+  }
+  return entries;
+}
+
+function check({ id, type, topic, key = "" }: Envelope): void {
+  if (![id, type, topic, key].some((text) => text.includes("\0"))) return;
+  throw new TypeError(`Cannot store "${type}" as Postgres takes no character 0 in its texts`);
+}
