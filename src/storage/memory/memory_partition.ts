@@ -60,14 +60,15 @@ export class MemoryPartition {
   }
 
   /** A row that was given is gone: it was published, or is a dead letter. */
-  remove({ lane }: StoredRow): void {
+  remove(row: StoredRow): void {
+    const { lane } = row;
     lane.inFlight--;
     this.inFlight--;
     if (lane.inFlight === 0 && lane.isTurnedBack) {
       lane.isTurnedBack = false;
       this.#offer(lane);
     }
-    this.#forget(lane);
+    this.#forget(row);
   }
 
   /** A row that was given comes back to its place. */
@@ -84,16 +85,17 @@ export class MemoryPartition {
   }
 
   /** What a dead letter did to its lane is over. */
-  revive({ lane, position }: StoredRow): void {
+  revive(row: StoredRow): void {
+    const { lane, position } = row;
     lane.deadLetters--;
     lane.unpark(position);
     this.#offer(lane);
-    this.#forget(lane);
+    this.#forget(row);
   }
 
-  /** Drops a lane of which nothing is left. */
-  #forget(lane: MemoryLane): void {
-    if (lane.isEmpty) this.lanes.delete(lane.name);
+  /** Drops the lane of a key when nothing is left of it. */
+  #forget({ lane, envelope: { key } }: StoredRow): void {
+    if (key !== undefined && lane.isEmpty) this.lanes.delete(lane.name);
   }
 
   #endWait(lane: MemoryLane, untilMs: number): void {

@@ -28,8 +28,8 @@ export class MemorySession implements OutboxSession {
   readonly #held: Set<MemoryPartition> = new Set();
   /** What it holds and is to let go: nothing more is read of it. */
   readonly #left: Set<MemoryPartition> = new Set();
-  /** The rows that it has given and that are not settled, by their `position`. */
-  readonly #inFlight: Map<string, StoredRow> = new Map();
+  /** The rows that it has given and that are not settled, by their positions. */
+  readonly #inFlight: Map<number, StoredRow> = new Map();
   #untilMs = -Infinity;
   #isOver = false;
 
@@ -59,7 +59,7 @@ export class MemorySession implements OutboxSession {
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
     const nowMs = this.#goOn();
     const rows = outcomes.map(({ row: { position, envelope } }) => {
-      const row = this.#inFlight.get(position);
+      const row = this.#inFlight.get(Number(position));
       if (row !== undefined) return row;
       throw new TypeError(`Cannot settle "${envelope.id}" as this session does not have it`);
     });
@@ -127,13 +127,13 @@ export class MemorySession implements OutboxSession {
   }
 
   #give(row: StoredRow): OutboxRow {
-    const position = String(row.position);
+    const { position, lane, attempts, envelope } = row;
     this.#inFlight.set(position, row);
-    return { position, lane: row.lane.name, attempts: row.attempts, envelope: row.envelope };
+    return { position: String(position), lane: lane.name, attempts, envelope };
   }
 
   #settle(row: StoredRow, outcome: OutboxOutcome, nowMs: number): void {
-    if (!this.#inFlight.delete(outcome.row.position)) return; // it was named twice
+    if (!this.#inFlight.delete(row.position)) return; // it was named twice
     const { lane } = row;
     const { partition } = lane;
     switch (outcome.outcome) {
