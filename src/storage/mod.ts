@@ -5,6 +5,7 @@
  * @module
  */
 
+export { base64 } from "./base64.ts";
 export { decodeEnvelopes, encodeEnvelopes } from "./envelope_bytes.ts";
 export { anyPartition, laneOf, partitionOf, PARTITIONS } from "./lane.ts";
 export {

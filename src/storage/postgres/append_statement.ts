@@ -1,6 +1,5 @@
 import type { Envelope } from "../../message/mod.ts";
-import { anyPartition, partitionOf } from "../mod.ts";
-import { base64 } from "./base64.ts";
+import { anyPartition, base64, partitionOf } from "../mod.ts";
 import { attributesOf } from "./envelope_columns.ts";
 import type { PostgresNames } from "./names.ts";
 import type { Statement } from "./statement.ts";

@@ -14,6 +14,8 @@ export interface PostgresLogAccess {
   readonly tableName: string;
   /** The quoted name of a table, with its schema. */
   table(name: string): string;
+  /** Text as Postgres can store it: without the characters that it refuses in any text. */
+  storable(text: string): string;
   /** What the column `attributes` of the tables says about an envelope. */
   attributesOf(envelope: Envelope): string;
   /** Opens a session, as `open` of the outbox does. */

@@ -1,6 +1,5 @@
 import type { Envelope } from "../../message/mod.ts";
-import { encodeEnvelopes } from "../mod.ts";
-import { base64 } from "./base64.ts";
+import { base64, encodeEnvelopes } from "../mod.ts";
 import { arrayLiteral, type Statement } from "./statement.ts";
 
 /** How many bytes of bodies share an entry of the log: whoever reads it has all of one in memory. */

@@ -22,6 +22,7 @@ import { PostgresSession } from "./postgres_session.ts";
 import { purgePublished } from "./purge.ts";
 import { type SessionStatements, sessionStatements } from "./session_statements.ts";
 import { type SettleStatements, settleStatements } from "./settle_statements.ts";
+import { storable } from "./statement.ts";
 import { tableQuery, tryingQuery } from "./storage_query.ts";
 import type { WakeUps } from "./wake_ups.ts";
 
@@ -99,6 +100,7 @@ export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
       schema,
       tableName: tableName("outbox"),
       table,
+      storable,
       attributesOf: (envelope) => JSON.stringify(attributesOf(envelope)),
       open: (options) => this.open(options),
     };

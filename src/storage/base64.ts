@@ -1,4 +1,4 @@
-/** Writes bytes as text, for `decode(…, 'base64')`. */
+/** Writes bytes as text in base 64. */
 export function base64(bytes: Uint8Array): string {
   let binary = "";
   // So many at a time as a call can have arguments.
