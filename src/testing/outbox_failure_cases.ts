@@ -1,9 +1,15 @@
+import type { OutboxOutcome } from "../storage/mod.ts";
 import { expectSame } from "./conformance_case.ts";
 import {
+  dead,
+  drain,
+  expectAll,
   expectRows,
   failed,
   held,
   inLanes,
+  LEASE_MS,
+  message,
   messages,
   outcomes,
   published,
@@ -11,8 +17,10 @@ import {
   RETRY_MS,
   returned,
   SESSION,
+  sorted,
   type StorageCase,
   storeEach,
+  storeMany,
   textOf,
 } from "./storage_steps.ts";
 
@@ -224,5 +232,80 @@ const orderCases: StorageCase[] = [
   },
 ];
 
+const crowdCases: StorageCase[] = [
+  {
+    name: "failed rows of many lanes let all others flow, and come again in order",
+    run: async ({ storage, advance }) => {
+      const lanes = Array.from({ length: 150 }, (_, n) => `key ${n}`);
+      const round = (n: number) => lanes.map((key) => message(`${n} of ${key}`, { key }));
+      await storeMany(storage, [...round(1), ...round(2)]);
+      const session = storage.outbox.open(SESSION);
+      const rows = await readAll(session);
+      expectAll(rows, [...round(1), ...round(2)]);
+      await session.settle(
+        rows.map((row) => textOf(row).startsWith("1") ? failed(row) : held(row)),
+      );
+      await storeMany(storage, [...round(3), ...messages("a1 b1 -1")]);
+      expectAll(await drain(session), messages("a1 b1 -1"));
+      const { pending, waitingKeys } = await storage.outbox.statistics();
+      expectSame("What waits", { pending, waitingKeys }, { pending: 450, waitingKeys: 150 });
+      await advance(RETRY_MS + 1_000);
+      expectAll(await drain(session, 33), [...round(1), ...round(2), ...round(3)]);
+    },
+  },
+  {
+    name: "failed and dead rows with many behind them do not hide what is stored later",
+    run: async ({ storage, advance }) => {
+      const many = (key: string) =>
+        Array.from({ length: 120 }, (_, n) => message(`${1_000 + n} of ${key}`, { key }));
+      await storage.outbox.store([
+        message("1 of w", { key: "w" }),
+        message("1 of p", { key: "p" }),
+      ]);
+      const session = storage.outbox.open(SESSION);
+      const heads = await readAll(session);
+      await session.settle(
+        heads.map((row) => row.envelope.key === "w" ? failed(row) : dead(row)),
+      );
+      await storeMany(storage, [...many("w"), ...many("p")]);
+      await storeEach(storage, "a1 b1 -1 a2");
+      expectAll(await drain(session, 2), messages("a1 b1 -1 a2"));
+      await session[Symbol.asyncDispose]();
+      await storeEach(storage, "a3 c1");
+      const next = storage.outbox.open(SESSION);
+      expectAll(await drain(next, 2), messages("a3 c1"));
+      await storage.outbox.deadLetters.discard(["1 of p"]);
+      await advance(RETRY_MS + 1_000);
+      const rest = [message("1 of w", { key: "w" }), ...many("w"), ...many("p")];
+      expectAll(await drain(next, 50), rest);
+    },
+  },
+  {
+    name: "failed and dead rows may have failed with any text, after any time",
+    run: async ({ storage, advance }) => {
+      const error = `too large\u0000 \ud800 ' " \\ ${"x".repeat(2_000)}`;
+      await storeEach(storage, "a1 b1 -1");
+      const session = storage.outbox.open({ leaseMs: LEASE_MS + 0.25 });
+      await session.settle((await readAll(session)).map((row): OutboxOutcome => ({
+        row,
+        outcome: "failed",
+        error,
+        retryAfterMs: RETRY_MS + 1 / 3,
+      })));
+      await advance(RETRY_MS + 1_000);
+      await session.settle((await readAll(session)).map((row) => dead(row, { error })));
+      const letters = await storage.outbox.deadLetters.list();
+      expectSame("The dead letters", sorted(letters), "-1 a1 b1");
+      // A database may have to replace a character that it cannot keep.
+      const isKept = letters.every((letter) => letter.error.startsWith("too large"));
+      expectSame("Whether they say why", isKept, true);
+    },
+  },
+];
+
 /** What becomes of rows that could not be published at once. */
-export const outboxFailureCases: ReadonlyArray<StorageCase> = [...waitingCases, ...orderCases];
+export const outboxFailureCases: ReadonlyArray<StorageCase> = [
+  ...waitingCases,
+  ...orderCases,
+  ...crowdCases,
+];
