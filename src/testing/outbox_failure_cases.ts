@@ -61,6 +61,23 @@ const waitingCases: StorageCase[] = [
     },
   },
   {
+    name: "failed rows keep their lane in order, also when their session ends in the middle of it",
+    run: async ({ storage, open, advance }) => {
+      await storeEach(storage, "a1 a2 a3 a4 a5 a6");
+      const session = storage.outbox.open(SESSION);
+      const first = await session.read(1);
+      const ahead = await session.read(1);
+      await session.settle(outcomes(first, { a1: failed }));
+      const late = await session.read(3); // what comes behind is known to be blocked by now
+      expectSame("What was read behind it", inLanes([...ahead, ...late]), { a: "a2" });
+      await session.read(3);
+      await session[Symbol.asyncDispose](); // before it can say that a2 was held
+      await advance(RETRY_MS + 1_000);
+      const other = (await open()).outbox.open(SESSION);
+      await expectRows(other, { a: "a1 a2 a3 a4 a5 a6" });
+    },
+  },
+  {
     name: "failed rows come again at once when they need not wait",
     run: async ({ storage }) => {
       await storeEach(storage, "a1 a2");

@@ -26,8 +26,6 @@ type TurnedBack = "settling" | "settled";
 /** The rows of a session that are not settled, and their lanes. */
 export class InFlight {
   readonly #rows: Map<string, FlightRow> = new Map();
-  /** How many there are of each lane. */
-  readonly #lanes: Map<string, number> = new Map();
   readonly #busy: Map<string, BusyLane> = new Map();
   /** Lanes of which a row came back: those that were read behind it come back first. */
   readonly #turnedBack: Map<string, TurnedBack> = new Map();
@@ -44,13 +42,20 @@ export class InFlight {
     return [...this.#busy.values()];
   }
 
+  /** The lanes that have rows of the queue in flight. */
+  queuedLanes(): ReadonlySet<string> {
+    const lanes = new Set<string>();
+    for (const { row, isWaiting } of this.#rows.values()) if (!isWaiting) lanes.add(row.lane);
+    return lanes;
+  }
+
   get(position: string): FlightRow | undefined {
     return this.#rows.get(position);
   }
 
   /** Whether a row that a statement has found was given before. */
   isKnown(position: string): boolean {
-    return this.#rows.has(position) || this.#gone.has(position);
+    return this.#rows.has(position) || this.#gone.size > 0 && this.#gone.has(position);
   }
 
   isBusy(lane: string): boolean {
@@ -58,13 +63,12 @@ export class InFlight {
   }
 
   isTurnedBack(lane: string): boolean {
-    return this.#turnedBack.has(lane);
+    return this.#turnedBack.size > 0 && this.#turnedBack.has(lane);
   }
 
   add(flight: FlightRow): void {
     const { row, holding, lane, isWaiting } = flight;
     this.#rows.set(row.position, flight);
-    this.#lanes.set(row.lane, (this.#lanes.get(row.lane) ?? 0) + 1);
     holding.inFlight++;
     if (!isWaiting) return;
     const busy = this.#busy.get(row.lane);
@@ -80,9 +84,6 @@ export class InFlight {
   remove({ row, holding, isWaiting }: FlightRow): void {
     if (!this.#rows.delete(row.position)) return;
     if (this.#isLooking) this.#gone.add(row.position);
-    const left = (this.#lanes.get(row.lane) ?? 0) - 1;
-    if (left > 0) this.#lanes.set(row.lane, left);
-    else this.#lanes.delete(row.lane);
     holding.inFlight--;
     const busy = isWaiting ? this.#busy.get(row.lane) : undefined;
     if (busy !== undefined && --busy.rows === 0) this.#busy.delete(row.lane);
@@ -100,8 +101,10 @@ export class InFlight {
 
   /** A pass begins that sees what was written down. */
   beginPass(): void {
+    if (this.#turnedBack.size === 0) return;
+    const lanes = new Set([...this.#rows.values()].map(({ row }) => row.lane));
     for (const [lane, state] of this.#turnedBack) {
-      if (state === "settled" && !this.#lanes.has(lane)) this.#turnedBack.delete(lane);
+      if (state === "settled" && !lanes.has(lane)) this.#turnedBack.delete(lane);
     }
   }
 

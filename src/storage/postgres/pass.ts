@@ -54,6 +54,8 @@ export class Pass implements PassEnd {
   #active: readonly Holding[];
   /** The lanes of which it has left something out: what comes behind it has to be left out too. */
   readonly #leftOut: Set<string> = new Set();
+  /** Blocked lanes of which rows stay in the queue for now, as rows in front of them do. */
+  readonly #leftBehind: Set<string> = new Set();
 
   /** Begins it; its first statement is sent then. */
   constructor(holdings: readonly Holding[]) {
@@ -85,6 +87,8 @@ export class Pass implements PassEnd {
   ): Found {
     const found: Found = { given: [], blocked: [], broken: [], idle: [] };
     const counts = new Map<Holding, number>();
+    let queued: ReadonlySet<string> | undefined;
+    const isQueued = (lane: string) => (queued ??= inFlight.queuedLanes()).has(lane);
     for (const row of rows) {
       const holding = asked[Number(row.pair) - 1];
       if (holding === undefined || holding.isLeft) continue;
@@ -92,7 +96,7 @@ export class Pass implements PassEnd {
         holding.cursor = String(row.position);
         counts.set(holding, (counts.get(holding) ?? 0) + 1);
       }
-      this.#look(row, { holding, inFlight, found });
+      this.#look(row, { holding, inFlight, found, isQueued });
     }
     const isCut = rows.length - 1 >= maxRows; // the first row is the header
     const rest = asked.filter((holding) => !holding.isLeft)
@@ -106,10 +110,11 @@ export class Pass implements PassEnd {
 
   #look(
     row: PostgresRow,
-    { holding, inFlight, found }: {
+    { holding, inFlight, found, isQueued }: {
       readonly holding: Holding;
       readonly inFlight: InFlight;
       readonly found: Found;
+      readonly isQueued: (lane: string) => boolean;
     },
   ): void {
     const { topic } = holding;
@@ -123,8 +128,14 @@ export class Pass implements PassEnd {
     const place = { holding, position, lane: laneIn({ key }, position), isWaiting };
     if (state === BLOCKED) {
       this.#leftOut.add(name);
-      found.blocked.push(place);
-    } else if (inFlight.isTurnedBack(name) || (!isWaiting && this.#leftOut.size > 0 && this.#leftOut.has(name))) {
+      // What waits is the front of its lane, always: else whoever takes over would begin with its end.
+      if (!this.#leftBehind.has(name) && !isQueued(name)) return void found.blocked.push(place);
+      this.#leftBehind.add(name);
+      rewind(holding);
+    } else if (
+      inFlight.isTurnedBack(name) ||
+      (!isWaiting && this.#leftOut.size > 0 && this.#leftOut.has(name))
+    ) {
       this.#leftOut.add(name);
       if (!isWaiting) rewind(holding);
     } else {
