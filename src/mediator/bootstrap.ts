@@ -12,10 +12,11 @@ import { composeCall, composeStream } from "./compose.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
 import type { Invoke, InvokeStream } from "./run_frame.ts";
 import { Mediator, type MediatorOptions } from "./mediator.ts";
-import type { Middleware } from "./middleware.ts";
+import type { Middleware, StreamAwareMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
 import { type AnyDefinition, type Binding, bindingsOf, type HandlerModule } from "./registry.ts";
 import { plainContainer } from "./scope.ts";
+import type { NotificationStore } from "./unit_of_work.ts";
 
 /** How the events that follow from a call are handled. */
 export interface EventHandlingOptions {
@@ -51,8 +52,25 @@ export interface BootstrapOptions {
   readonly container?: Container;
   /** How long scoped services live. @default {"send"} if the container has scopes, else {"none"} */
   readonly scope?: ScopeStrategy;
-  /** Takes notifications. Without one, emitting a notification is refused. @default none */
+  /** Takes notifications, unless there is a storage. @default none */
   readonly broker?: Publisher;
+  /**
+   * Keeps notifications until a relay publishes them: those that follow from a call
+   * are stored in its outbox, all together and after everything else, instead of
+   * going to the broker, so that an outage of the broker fails no call.
+   *
+   * That is a transaction of its own: if the process dies between the handler and
+   * the end of the call, what the handler has written is there and its notifications
+   * are not. Handlers within a middleware that opens a unit of work, as `transactional`
+   * of `@sluice/cqrs/outbox` does, have both in one transaction, with this option or without.
+   *
+   * When storing fails, each notification is a {@linkcode PublishError} among the
+   * failures of the {@linkcode EventHandlingError}. Without a storage, a broker and such
+   * a middleware, emitting a notification is refused.
+   *
+   * @default none
+   */
+  readonly storage?: { readonly outbox: NotificationStore };
   /** Encodes notifications. @default {jsonCodec()} */
   readonly codec?: Codec;
   /** What publishes the notifications, as a URI reference: the `source` of CloudEvents. @default {"/"} */
@@ -82,8 +100,8 @@ export interface BootstrapOptions {
  *
  * @throws {DuplicateHandlerError} If a request is bound twice, or an event twice to the same handler.
  * @throws {TypeError} If a handler cannot handle its message: a chain or an async function for a stream, a
- * generator for anything else, a class that the container does not know; or if two notifications share their
- * topic and wire type.
+ * generator for anything else, a class that the container does not know; if a middleware refuses a message; or if
+ * two notifications share their topic and wire type.
  * @throws {RangeError} If an option is out of range.
  *
  * @example An application
@@ -118,6 +136,9 @@ export function bootstrap<M extends AnyMessage>(
   const streams = new Map<string, InvokeStream>();
   const events = new Map<string, Invoke[]>();
   for (const { definition: { type, kind }, handler, middlewares } of bindings) {
+    for (const middleware of middlewares as readonly Partial<StreamAwareMiddleware<object>>[]) {
+      middleware.check?.({ type, kind });
+    }
     const invoke = compile(handler, { type, kind, container, scope });
     if (kind === "stream") streams.set(type, composeStream(middlewares, invoke));
     else if (kind === "command" || kind === "query") {
@@ -140,6 +161,7 @@ function mediatorOptions(options: BootstrapOptions): Omit<
     maxDepth,
     onError,
     publisher: options.broker,
+    store: options.storage?.outbox,
     codec: options.codec ?? jsonCodec(),
     source: options.source ?? "/",
     observer: options.observer,

@@ -13,6 +13,7 @@ import type { CallOptions, Context, MiddlewareContext } from "./context.ts";
 import type { Frame } from "./frame.ts";
 import type { ItemStream } from "./item_stream.ts";
 import type { ObserverEvent } from "./observer.ts";
+import type { UnitOfWork } from "./unit_of_work.ts";
 
 /** A handler emitted an event after its run had settled or was cancelled, so nobody waits for it any more. */
 export class HandlerSettledError extends SluiceError {
@@ -97,6 +98,14 @@ export class CallContext implements Context, MiddlewareContext {
   get report(): (event: ObserverEvent) => void {
     const { runtime } = this.#frame;
     return (event) => runtime.report?.(event);
+  }
+
+  get unitsOfWork(): readonly UnitOfWork[] {
+    return this.#frame.units.map(({ work }) => work as UnitOfWork);
+  }
+
+  get committed(): Promise<unknown> | undefined {
+    return this.#frame.committed;
   }
 }
 

@@ -1,7 +1,9 @@
-import type { Frame, Level, Overrides } from "./frame.ts";
+import type { Frame, Overrides } from "./frame.ts";
+import type { Level } from "./run.ts";
 import { type Invoke, type InvokeStream, streamFrame } from "./run_frame.ts";
 import type { Middleware, MiddlewareFunction, StreamAwareMiddleware } from "./middleware.ts";
 import { streamThrough } from "./stream_through.ts";
+import { finishUnit } from "./unit.ts";
 
 /** A part of the composition: the middlewares from one on inwards, and the handler. */
 type Step = (frame: Frame, level: Level | undefined) => Promise<unknown>;
@@ -19,15 +21,18 @@ export function composeCall(middlewares: readonly Middleware[], invoke: Invoke):
 function aroundStep(inner: Step, middleware: Middleware): Step {
   const run = functionOf(middleware);
   return (frame, outer) => {
+    let whole: Promise<unknown>;
     const next = (overrides?: Overrides): Promise<unknown> => {
-      const level: Level = { promise: undefined, outer };
       const within = overrides === undefined ? frame : frame.fork(overrides);
-      return level.promise = inner(within, level);
+      const isUnit = within !== frame && within.isUnit;
+      const level: Level = { promise: undefined, outer: isUnit ? undefined : outer };
+      const running = level.promise = inner(within, level);
+      return isUnit ? finishUnit(within, running, () => whole) : running;
     };
     try {
-      return run(frame.context, next);
+      return whole = run(frame.context, next);
     } catch (error) {
-      return Promise.reject(error);
+      return whole = Promise.reject(error);
     }
   };
 }
@@ -35,14 +40,17 @@ function aroundStep(inner: Step, middleware: Middleware): Step {
 function aroundHandler(invoke: Invoke, middleware: Middleware): Step {
   const run = functionOf(middleware);
   return (frame, level) => {
+    let whole: Promise<unknown>;
     const next = (overrides?: Overrides): Promise<unknown> => {
       const within = overrides === undefined ? frame : frame.fork(overrides);
-      return within.host(invoke, level);
+      const isUnit = within !== frame && within.isUnit;
+      const running = within.host(invoke, isUnit ? undefined : level);
+      return isUnit ? finishUnit(within, running, () => whole) : running;
     };
     try {
-      return run(frame.context, next);
+      return whole = run(frame.context, next);
     } catch (error) {
-      return Promise.reject(error);
+      return whole = Promise.reject(error);
     }
   };
 }

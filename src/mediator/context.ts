@@ -10,6 +10,7 @@ import type {
 import type { Token } from "./container.ts";
 import type { ItemStream } from "./item_stream.ts";
 import type { ObserverEvent } from "./observer.ts";
+import type { UnitOfWork } from "./unit_of_work.ts";
 
 /** How a request is sent or a stream opened. */
 export interface CallOptions {
@@ -41,7 +42,8 @@ export interface Context {
    * if it throws.
    *
    * @throws {HandlerSettledError} If the run has settled or was cancelled.
-   * @throws {NoPublisherError} If a notification is emitted and no broker is configured.
+   * @throws {NoPublisherError} If a notification is emitted with neither a broker nor a storage, outside of a
+   * unit of work.
    * @throws {MessageEncodeError} If a notification cannot be encoded.
    */
   readonly emit: (...events: readonly AnyEvent[]) => void;
@@ -64,4 +66,18 @@ export interface Context {
 export interface MiddlewareContext extends Omit<Context, "emit"> {
   /** Tells the application's observer what happened. */
   readonly report: (event: ObserverEvent) => void;
+  /**
+   * The units of work that are open around this run, the innermost first: those of
+   * middlewares further out, and those within which the handler stood that sent this
+   * request, or whose event this is. A middleware finds its own there, to join it.
+   */
+  readonly unitsOfWork: readonly UnitOfWork[];
+  /**
+   * Settles as the commit of the unit of work of this call does. It is `undefined` until
+   * that begins, and again once it has failed.
+   *
+   * A middleware that gives up on `next()` without waiting for it, as a time limit does, looks
+   * here first: what is committed must not be reported as failed.
+   */
+  readonly committed: Promise<unknown> | undefined;
 }

@@ -1,10 +1,13 @@
 import { SluiceError } from "../errors.ts";
 import { type Publisher, PublishError, type PublishResult } from "../broker/mod.ts";
 import type { AnyEvent, Envelope } from "../message/mod.ts";
-import { type Emission, Frame } from "./frame.ts";
+import type { Emission } from "./emission.ts";
+import { Frame } from "./frame.ts";
+import type { DropReason } from "./observer.ts";
 import { dropReason, type Invoke } from "./run_frame.ts";
 import type { Runtime } from "./runtime.ts";
 import type { LazyScope } from "./scope.ts";
+import type { NotificationStore } from "./unit_of_work.ts";
 
 /** What became of one event that could not be handled or published. */
 export interface EventFailure {
@@ -63,8 +66,8 @@ export class EventCycleError extends SluiceError {
   }
 }
 
-/** What a cascade needs of its application. */
-export interface CascadeRuntime extends Runtime {
+/** How a cascade runs. */
+export interface CascadeOptions {
   /** How many event handlers one call runs at a time. */
   readonly concurrency: number;
   /** How many levels of events may follow from one call. */
@@ -72,6 +75,13 @@ export interface CascadeRuntime extends Runtime {
   /** What becomes of failures. */
   readonly onError: "throw" | "isolate";
   readonly publisher: Publisher | undefined;
+  /** Takes notifications in place of the publisher. */
+  readonly store: NotificationStore | undefined;
+}
+
+/** What a cascade needs of its application. */
+export interface CascadeRuntime extends Runtime {
+  readonly options: CascadeOptions;
   /** The compiled handlers of an event. */
   handlersOf(type: string): readonly Invoke[];
   /** Milliseconds for durations. */
@@ -95,12 +105,6 @@ interface EventRun {
   failed: boolean;
 }
 
-/** A notification on its way out. */
-interface Outgoing {
-  readonly message: AnyEvent;
-  readonly envelope: Envelope | Promise<Envelope>;
-}
-
 /**
  * Everything that follows from one call: events level by level, and at the end
  * the notifications in one go. Failures are collected, and thrown at the end if
@@ -110,18 +114,43 @@ export class EventCascade {
   readonly #failures: EventFailure[] = [];
   readonly #runtime: CascadeRuntime;
   readonly #scope: LazyScope;
-  readonly #outgoing: Outgoing[] = [];
+  readonly #outgoing: Emission[] = [];
+  /** The frame that the call came from, if that is in a unit of work, which gets what is emitted. */
+  readonly #around: Frame | undefined;
+  /** The frame of the unit of work before whose commit everything is to be done. */
+  readonly #host: Frame | undefined;
 
-  constructor(runtime: CascadeRuntime, scope: LazyScope) {
+  /** @param cause The frame that the call came from. */
+  constructor(
+    runtime: CascadeRuntime,
+    scope: LazyScope,
+    cause: Frame | undefined,
+    host?: Frame,
+  ) {
     this.#runtime = runtime;
     this.#scope = scope;
+    this.#around = cause !== undefined && cause.units.length > 0 ? cause : undefined;
+    this.#host = host;
   }
 
-  /** Dispatches what a handler emitted on its way to `result`. */
-  follow(emissions: readonly Emission[], result: unknown): Promise<void> {
+  /** Dispatches what was emitted in a frame on its way to `result`. */
+  follow(frame: Frame, result: unknown): Promise<void> {
     const runs: Run[] = [];
-    for (const emission of emissions) this.#take(emission, runs);
+    this.#takeFrom(frame, runs);
     return this.#levels(runs, result);
+  }
+
+  /** As {@linkcode follow} does, before a commit: one handler after the other. Gives the notifications. */
+  async followInside(frame: Frame, result: unknown): Promise<readonly Emission[]> {
+    await this.follow(frame, result);
+    return this.#outgoing;
+  }
+
+  /** Sees to one event. */
+  emit(emission: Emission): Promise<void> {
+    const runs: Run[] = [];
+    this.#take(emission, runs);
+    return this.#levels(runs, undefined);
   }
 
   /** Runs the local handlers of an event, whatever its kind. */
@@ -132,11 +161,13 @@ export class EventCascade {
   }
 
   async #levels(first: readonly Run[], result: unknown): Promise<void> {
-    const { maxDepth } = this.#runtime;
+    const { maxDepth, onError } = this.#runtime.options;
+    const isInside = this.#host !== undefined;
     let runs = first;
     for (let depth = 1; runs.length > 0; depth++) {
       if (depth > maxDepth) {
         this.#cut(runs);
+        runs = [];
         break;
       }
       this.#announce(runs);
@@ -144,20 +175,33 @@ export class EventCascade {
       const next: Run[] = [];
       for (const { frame, failure } of runs) {
         if (failure !== undefined) this.#failures.push(failure);
-        if (!frame.hasEmissions) continue;
-        for (const emission of frame.takeEmissions()) this.#take(emission, next);
+        if (frame.hasEmissions) this.#takeFrom(frame, next);
       }
       runs = next;
+      if (isInside && this.#failures.length > 0) break; // all of it is undone
     }
-    if (this.#outgoing.length > 0) await this.#publish(this.#outgoing);
-    if (this.#failures.length > 0 && this.#runtime.onError === "throw") {
+    if (!isInside) {
+      if (this.#outgoing.length > 0) await this.#publish(this.#outgoing);
+    } else if (this.#failures.length > 0) {
+      this.#drop([...this.#outgoing, ...runs.map(({ event }) => event)], "handler_failed");
+    }
+    if (this.#failures.length > 0 && (isInside || onError === "throw")) {
       throw new EventHandlingError(this.#failures, result);
     }
   }
 
-  #take({ message, cause, envelope }: Emission, runs: Run[]): void {
+  #takeFrom(frame: Frame, runs: Run[]): void {
+    this.#around?.absorb(frame);
+    for (const emission of frame.takeEmissions()) this.#take(emission, runs);
+    for (const emission of frame.takeCommitted()) this.#take(emission, runs);
+  }
+
+  #take(emission: Emission, runs: Run[]): void {
+    const { message, cause, envelope, isStored } = emission;
     if (envelope === undefined) this.#plan(message, cause, runs);
-    else this.#outgoing.push({ message, envelope });
+    else if (isStored === true) {
+      this.#runtime.report?.({ type: "stored", envelope: envelope as Envelope });
+    } else this.#outgoing.push(emission);
   }
 
   #plan(message: AnyEvent, cause: Frame | undefined, runs: Run[]): void {
@@ -172,8 +216,9 @@ export class EventCascade {
       pending: length,
       failed: false,
     };
+    const signal = this.#host?.cancellation;
     for (const invoke of handlers) {
-      const frame = new Frame(runtime, message, this.#scope, undefined, cause);
+      const frame = new Frame(runtime, message, this.#scope, signal, cause);
       runs.push({ event, invoke, frame, failure: undefined });
     }
   }
@@ -190,7 +235,7 @@ export class EventCascade {
 
   /** Starts the runs of a level in their order, as many at a time as the limit allows, and waits for all. */
   #level(runs: readonly Run[]): Promise<void> {
-    const { concurrency } = this.#runtime;
+    const concurrency = this.#host === undefined ? this.#runtime.options.concurrency : 1;
     return new Promise((resolve) => {
       let started = 0;
       let settled = 0;
@@ -237,9 +282,12 @@ export class EventCascade {
     done();
   }
 
-  #fail(run: Run, error: unknown, done: () => void): void {
-    run.frame.drop(dropReason(run.frame));
+  async #fail(run: Run, error: unknown, done: () => void): Promise<void> {
+    const { frame } = run;
+    frame.drop(dropReason(frame));
     this.#failed(run, error);
+    // A commit that has begun in it is waited for: what follows from that is done to its end.
+    if (frame.hasEmissions) await frame.encoded;
     done();
   }
 
@@ -253,22 +301,27 @@ export class EventCascade {
   }
 
   #cut(runs: readonly Run[]): void {
-    const dropped = new Map(runs.map(({ event, frame }) => [event.message, frame]));
-    for (const [event, frame] of dropped) {
-      this.#failures.push({ event, error: new EventCycleError(pathTo(frame)) });
+    const dropped = new Map(runs.map(({ event, frame }) => [event, frame]));
+    for (const [{ message }, frame] of dropped) {
+      this.#failures.push({ event: message, error: new EventCycleError(pathTo(frame)) });
     }
-    const messages = [...dropped.keys()];
-    this.#runtime.report?.({ type: "dropped", messages, reason: "event_cycle" });
+    this.#drop([...dropped.keys()], "event_cycle");
   }
 
-  async #publish(outgoing: readonly Outgoing[]): Promise<void> {
-    const { publisher, report } = this.#runtime;
-    const envelopes = await Promise.all(outgoing.map(({ envelope }) => envelope));
-    const answer = await publishAll(publisher, envelopes);
+  #drop(dropped: readonly { readonly message: AnyEvent }[], reason: DropReason): void {
+    const messages = [...new Set(dropped.map(({ message }) => message))];
+    if (messages.length > 0) this.#runtime.report?.({ type: "dropped", messages, reason });
+  }
+
+  async #publish(outgoing: readonly Emission[]): Promise<void> {
+    const { report, options } = this.#runtime;
+    const envelopes = await Promise.all(outgoing.map(({ envelope }) => envelope as Envelope));
+    const answer = await publishAll(options, envelopes);
+    const type = options.store === undefined ? "published" : "stored";
     outgoing.forEach(({ message }, index) => {
       const envelope = envelopes[index] as Envelope;
       const cause = answer(index);
-      if (cause === undefined) return report?.({ type: "published", envelope });
+      if (cause === undefined) return report?.({ type, envelope });
       const error = new PublishError(envelope, { cause });
       this.#failures.push({ event: message, error });
       report?.({ type: "publish_failed", envelope, error });
@@ -280,12 +333,16 @@ export class EventCascade {
   }
 }
 
-/** Publishes, and gives a function that tells why a message was not confirmed, or `undefined` if it was. */
+/** Stores or publishes, and gives a function that tells why a message was not confirmed, or `undefined` if it was. */
 async function publishAll(
-  publisher: Publisher | undefined,
+  { publisher, store }: CascadeOptions,
   envelopes: readonly Envelope[],
 ): Promise<(index: number) => unknown> {
   try {
+    if (store !== undefined) {
+      await store.store(envelopes);
+      return () => undefined;
+    }
     const results: readonly (PublishResult | undefined)[] | undefined = await publisher?.publish(
       envelopes,
     );

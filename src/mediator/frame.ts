@@ -1,23 +1,13 @@
-import {
-  type AnyEvent,
-  type AnyMessage,
-  type Envelope,
-  type MessageMetadata,
-  metadataOf,
-} from "../message/mod.ts";
+import type { AnyEvent, AnyMessage, MessageMetadata } from "../message/mod.ts";
+import { metadataOf } from "../message/mod.ts";
 import { CallContext, HandlerSettledError } from "./call_context.ts";
+import type { Emission } from "./emission.ts";
 import type { DropReason } from "./observer.ts";
+import { type Level, type Run, startRun } from "./run.ts";
 import type { Invoke } from "./run_frame.ts";
 import type { Runtime } from "./runtime.ts";
 import type { LazyScope } from "./scope.ts";
-
-/** An event that a handler emitted, with the frame that it came from. */
-export interface Emission {
-  readonly message: AnyEvent;
-  readonly cause: Frame | undefined;
-  /** The final form of a notification. */
-  readonly envelope: Envelope | Promise<Envelope> | undefined;
-}
+import type { UnitOfWork } from "./unit_of_work.ts";
 
 /** What a frame may have in place of its parent's; everything else in it is added to the context. */
 export interface Overrides {
@@ -25,23 +15,16 @@ export interface Overrides {
   readonly message?: AnyMessage;
   /** A narrower signal. */
   readonly signal?: AbortSignal;
+  /** A unit of work, to be opened or joined. */
+  readonly unitOfWork?: UnitOfWork;
 }
 
-/** One `next()` of a middleware that another stands within: what it gave, and the one around it. */
-export interface Level {
-  promise: Promise<unknown> | undefined;
-  readonly outer: Level | undefined;
-}
-
-/** A run of a handler within middlewares. */
-interface Run {
-  /** The innermost `next()` around the one that started the run. */
-  readonly level: Level | undefined;
-  promise: Promise<unknown> | undefined;
-  /** Whether its outcome is waited for. */
-  isFollowed: boolean;
-  outcome: "pending" | "succeeded" | "failed";
-}
+/**
+ * What a frame is: a whole call, what a middleware has changed for those
+ * further in, or a run of a handler of a composite, whose success is that of the
+ * frame around it, unless it is but a part: a link that another link asked.
+ */
+type Role = "call" | "step" | "run" | "part";
 
 /**
  * A call, or a part of one whose emissions stand and fall together: an
@@ -54,8 +37,15 @@ export class Frame {
   readonly cause: Frame | undefined;
   /** Where this run gets its services from. */
   scope: LazyScope;
+  /** The unit of work that this frame was opened for, as long as it is open. */
+  work: UnitOfWork | undefined;
   #signal: AbortSignal | undefined;
-  readonly #parent: Frame | undefined;
+  #parent: Frame | undefined;
+  #role: Role = "call";
+  /** The frame around this one, if this was opened for a unit of work: it stands by itself, as a call does. */
+  #outer: Frame | undefined;
+  /** Where what is emitted in this frame belongs, if that is not the innermost unit of work. */
+  joined: Frame | undefined;
   #additions: object | undefined;
   #context: CallContext | undefined;
   #metadata: MessageMetadata | undefined;
@@ -63,8 +53,9 @@ export class Frame {
   #kept: Frame[] | undefined;
   #run: Run | undefined;
   #hasSucceeded = false;
-  /** Whether a success in this frame is one of the frame around it: not so for a link that another link asked. */
-  #isWhole = true;
+  #committed: Promise<unknown> | undefined;
+  /** What belongs to units of work whose commit has begun, as long as it does not fail. */
+  #commits: { emissions: readonly Emission[]; readonly settled: Promise<unknown> }[] | undefined;
   #lateError: { readonly error: unknown } | undefined;
   #isOver = false;
 
@@ -102,17 +93,37 @@ export class Frame {
     return this.#signal;
   }
 
+  /** The frames that were opened for the units of work that are open around this frame, the innermost first. */
+  get units(): readonly Frame[] {
+    const units = (this.#parent ?? this.#outer ?? this.cause)?.units ?? NO_FRAMES;
+    return this.work === undefined ? units : [this, ...units];
+  }
+
+  /** Whether this frame was opened for a unit of work. */
+  get isUnit(): boolean {
+    return this.#outer !== undefined;
+  }
+
+  /** Settles as the last commit of this call does, from when that begins until it fails. */
+  get committed(): Promise<unknown> | undefined {
+    return this.#call.#committed;
+  }
+
   /** Opens a frame within this one. */
-  fork(overrides?: Overrides): Frame {
-    if (overrides === undefined) return this.#fork(this.message, this.#signal, this.#additions);
-    const { message = this.message, signal = this.#signal, ...added } = overrides;
+  fork(overrides?: Overrides, role: Role = "step"): Frame {
+    if (overrides === undefined) {
+      return this.#fork(role, this.message, this.#signal, this.#additions);
+    }
+    const { message = this.message, signal = this.#signal, unitOfWork, ...added } = overrides;
     if (message.type !== this.message.type) {
       throw new TypeError(`Cannot pass on "${message.type}" in place of "${this.message.type}"`);
     }
     if (message.metadata === undefined) {
       throw new TypeError(`Cannot pass on "${message.type}" without metadata: use withData()`);
     }
-    return this.#fork(message, signal, { ...this.#additions, ...added });
+    const frame = this.#fork(role, message, signal, { ...this.#additions, ...added });
+    if (unitOfWork !== undefined) frame.#enter(unitOfWork, this);
+    return frame;
   }
 
   /** Adds to the context that handlers will see. */
@@ -120,13 +131,6 @@ export class Frame {
     this.#additions = { ...this.#additions, ...additions };
     this.#context = undefined;
     return this;
-  }
-
-  /** Opens a frame within this one for a part of a run, whose success is not yet that of the run. */
-  forkPart(overrides?: Overrides): Frame {
-    const frame = this.fork(overrides);
-    frame.#isWhole = false;
-    return frame;
   }
 
   /** Takes an event that a handler emits. */
@@ -143,7 +147,8 @@ export class Frame {
 
   /** Whether anything was emitted that has not been taken. */
   get hasEmissions(): boolean {
-    return this.#emissions !== undefined || this.#kept !== undefined;
+    return this.#emissions !== undefined || this.#kept !== undefined ||
+      this.#commits !== undefined;
   }
 
   /**
@@ -167,28 +172,67 @@ export class Frame {
     return kept.length === 0 ? emissions : [...emissions, ...kept];
   }
 
+  /** Takes what was emitted in units of work that are committed. */
+  takeCommitted(): readonly Emission[] {
+    const commits = this.#commits ?? [];
+    this.#commits = undefined;
+    return commits.flatMap(({ emissions }) => emissions);
+  }
+
   /** Takes over what a frame within this one has emitted, unless nobody waits for that any more. */
   absorb(frame: Frame): void {
     if (!frame.hasEmissions) return;
-    if (frame.isCutOff || this.#hasRun || this.#hasEnded) return frame.drop("cancelled");
+    // What a middleware sent goes with the unit of work or the call around it.
+    if (this.#role === "step" && this.#run === undefined) return this.#parent?.absorb(frame);
+    if (frame.isCutOff || this.isCutOff || this.#hasRun || this.#hasEnded) {
+      return frame.drop("cancelled");
+    }
     this.expectEmissions();
-    this.#add(frame.takeEmissions());
+    const emissions = frame.takeEmissions();
+    const holder = this.#kept === undefined ? this : this.fork();
+    if (holder !== this) this.#kept?.push(holder); // behind what runs have emitted before
+    holder.#add(emissions);
   }
 
   /** Marks that the handler has succeeded: an abort comes too late from now on. */
   succeed(): void {
     this.#hasSucceeded = true;
-    if (this.#isWhole) this.#parent?.succeed();
+    if (this.#role !== "part") this.#parent?.succeed();
+  }
+
+  /**
+   * Begins the commit of the unit of work that this frame was opened for, which has succeeded when
+   * `whole` does. From here on nothing cancels the call and nothing drops its `emissions`, unless the
+   * commit fails.
+   *
+   * @throws The reason of a signal around it that has aborted, unless another commit came before.
+   */
+  commit(whole: Promise<unknown>, emissions: readonly Emission[]): void {
+    const call = this.#call;
+    for (let at = this as Frame | undefined; at !== undefined; at = at.#parent ?? at.#outer) {
+      if (call.#committed === undefined) at.#signal?.throwIfAborted();
+    }
+    if (call.#isOver) throw AbortSignal.abort().reason; // nobody waits for it any more
+    const commit = {
+      emissions,
+      settled: whole.catch(() => {
+        call.#committed = undefined;
+        commit.emissions = [];
+        this.#report(emissions, "handler_failed");
+      }),
+    };
+    call.#committed = whole;
+    (call.#commits ??= []).push(commit);
   }
 
   /** Whether the handler of this frame has succeeded. */
   get hasSucceeded(): boolean {
-    return this.#hasSucceeded;
+    return this.#hasSucceeded || this.#committed !== undefined;
   }
 
   /** Has the call fail at its end with what went wrong after the handler had succeeded. */
   failLater(error: unknown): void {
-    this.#root.#lateError ??= { error };
+    this.#call.#lateError ??= { error };
   }
 
   /** What the call fails with at its end. */
@@ -206,24 +250,17 @@ export class Frame {
     return this.hasEmissions || this.#lateError !== undefined;
   }
 
-  /** Ends the frame and drops what was emitted in it. */
-  drop(reason: DropReason): void {
+  /** Ends the frame and drops what was emitted in it, but for what a commit has made final. */
+  drop(reason: DropReason, taken: readonly Emission[] = []): void {
     this.close();
-    this.#report(this.takeEmissions(), reason);
+    this.#report([...taken, ...this.takeEmissions()], reason);
   }
 
   /** Runs a handler within middlewares: in this frame, or in a new one when this has had its run. */
   host(invoke: Invoke, level: Level | undefined): Promise<unknown> {
-    if (this.#run !== undefined) return this.fork().host(invoke, level);
-    // A middleware may run the handler again after a success: an abort comes in time once more.
-    if (this.#parent !== undefined) this.#root.#hasSucceeded = false;
-    // A caller who can abort has to know whether that comes too late.
-    const isFollowed = this.#signal !== undefined;
-    const run: Run = { level, promise: undefined, isFollowed, outcome: "pending" };
-    this.#run = run;
-    run.promise = start(invoke, this);
-    if (run.isFollowed) this.#follow(run, run.promise);
-    return run.promise;
+    // Within a unit of work what middlewares send must not be dropped with a run.
+    const isTaken = this.#run !== undefined || this.units.length > 0;
+    return (isTaken ? this.fork() : this).#start(invoke, level);
   }
 
   /** Prepares for emissions. A run that has none, as most have, is not followed, which would cost as much as it. */
@@ -257,13 +294,42 @@ export class Frame {
   }
 
   #fork(
+    role: Role,
     message: AnyMessage,
     signal: AbortSignal | undefined,
     additions: object | undefined,
   ): Frame {
     const frame = new Frame(this.runtime, message, this.scope, signal, this.cause, this);
+    frame.#role = role;
     frame.#additions = additions;
     return frame;
+  }
+
+  #enter(work: UnitOfWork, around: Frame): void {
+    if (this.message.kind === "stream") {
+      throw new TypeError("Cannot run a stream in a unit of work");
+    }
+    const [innermost] = around.units;
+    this.joined = around.units.find((frame) => frame.work === work);
+    if (this.joined !== undefined && this.joined === innermost) return; // it gets all from here anyway
+    this.#parent = undefined;
+    this.#outer = around;
+    this.#role = "call";
+    if (this.joined !== undefined) return;
+    this.work = work;
+    this.#call.#committed = undefined;
+  }
+
+  #start(invoke: Invoke, level: Level | undefined): Promise<unknown> {
+    // A middleware may run the handler again after a success: an abort comes in time once more.
+    if (this.#parent !== undefined) this.#root.#hasSucceeded = false;
+    // A caller who can abort has to know whether that comes too late.
+    const isFollowed = this.#signal !== undefined;
+    const run: Run = { level, promise: undefined, isFollowed, outcome: "pending" };
+    this.#run = run;
+    run.promise = startRun(invoke, this);
+    if (run.isFollowed) this.#follow(run, run.promise);
+    return run.promise;
   }
 
   /**
@@ -295,7 +361,6 @@ export class Frame {
   #add(emissions: readonly Emission[]): void {
     if (this.#emissions === undefined) {
       this.#emissions = [];
-      // The frame of the call asks at its end which of the runs within it have succeeded.
       if (this.#run !== undefined && this.#parent !== undefined) {
         (this.#root.#kept ??= []).push(this);
       }
@@ -303,22 +368,26 @@ export class Frame {
     for (const emission of emissions) this.#emissions.push(emission);
   }
 
-  /** The frame of the call. */
+  /** The frame of the unit of work or else of the call, which asks which of the runs within it have succeeded. */
   get #root(): Frame {
     return this.#parent === undefined ? this : this.#parent.#root;
   }
 
+  /** The frame of the whole call. */
+  get #call(): Frame {
+    const around = this.#parent ?? this.#outer;
+    return around === undefined ? this : around.#call;
+  }
+
   #report(dropped: readonly Emission[], reason: DropReason): void {
     if (dropped.length === 0) return;
-    this.runtime.report?.({
-      type: "dropped",
-      messages: dropped.map(({ message }) => message),
-      reason,
-    });
+    const messages = dropped.map(({ message }) => message);
+    this.runtime.report?.({ type: "dropped", messages, reason });
   }
 
   #collectPending(pending: Promise<unknown>[]): void {
     if (this.#run !== undefined) pending.push(Promise.resolve());
+    for (const { settled } of this.#commits ?? []) pending.push(settled);
     for (const { envelope } of this.#emissions ?? []) {
       if (envelope instanceof Promise) pending.push(envelope);
     }
@@ -326,12 +395,4 @@ export class Frame {
   }
 }
 
-/** Starts a run; what it throws at once becomes a rejection. */
-function start(invoke: Invoke, frame: Frame): Promise<unknown> {
-  try {
-    const running = invoke(frame);
-    return running instanceof Promise ? running : Promise.resolve(running);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
+const NO_FRAMES: readonly Frame[] = [];

@@ -1,5 +1,5 @@
 import { toReadableStream } from "../stream/mod.ts";
-import type { Emission, Frame } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import type { InvokeStream } from "./run_frame.ts";
 
 /**
@@ -27,8 +27,8 @@ export interface StreamHost {
   readonly invoke: InvokeStream;
   /** Makes the frame of the call, before the first item. */
   open(signal: AbortSignal): Promise<Frame> | Frame;
-  /** Dispatches what was emitted; throws what the error policy wants thrown. */
-  follow(emissions: readonly Emission[], item: unknown): Promise<void>;
+  /** Dispatches what was emitted in a frame; throws what the error policy wants thrown. */
+  follow(frame: Frame, item: unknown): Promise<void>;
   /** Is told that nobody reads any more; the handler may still run. */
   leave(reason: unknown): void;
   /** Is told how a handler ended that was at work when nobody read any more. */
@@ -232,7 +232,7 @@ export class StreamCall implements ItemStream<unknown> {
 
   async #follow(frame: Frame, item: unknown): Promise<void> {
     await frame.encoded;
-    await this.#host.follow(frame.takeEmissions(), item);
+    await this.#host.follow(frame, item);
   }
 
   async #end(end: StreamEnd): Promise<void> {

@@ -1,4 +1,3 @@
-import type { Publisher } from "../broker/mod.ts";
 import type { Clock } from "../clock.ts";
 import { SluiceError } from "../errors.ts";
 import {
@@ -17,8 +16,9 @@ import {
 import { type App, AppClosedError, HandlerNotFoundError } from "./app.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
 import type { CallOptions } from "./context.ts";
-import { type CascadeRuntime, EventCascade } from "./event_cascade.ts";
-import { type Emission, Frame } from "./frame.ts";
+import { type CascadeOptions, type CascadeRuntime, EventCascade } from "./event_cascade.ts";
+import type { Emission } from "./emission.ts";
+import { Frame } from "./frame.ts";
 import { dropReason, type Invoke, type InvokeStream } from "./run_frame.ts";
 import { type ItemStream, StreamCall } from "./item_stream.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -26,7 +26,7 @@ import type { Observer, ObserverEvent } from "./observer.ts";
 import { LazyScope } from "./scope.ts";
 import { Watch } from "./watch.ts";
 
-/** A notification was emitted, but there is no broker that could take it. */
+/** A notification was emitted, but there is nothing that could take it: no broker, no storage, no transaction. */
 export class NoPublisherError extends SluiceError {
   /** {@inheritDoc SluiceError.name} */
   override readonly name = "NoPublisherError";
@@ -37,25 +37,24 @@ export class NoPublisherError extends SluiceError {
 
   /** Creates the error for a notification of type `messageType`. */
   constructor(messageType: string, options?: ErrorOptions) {
-    super(`Cannot emit notification "${messageType}" as no broker is configured`, options);
+    super(
+      `Cannot emit notification "${messageType}" as no broker or storage is configured`,
+      options,
+    );
     this.messageType = messageType;
   }
 }
 
 /** What `bootstrap` makes of a registry and its options. */
-export interface MediatorOptions {
+export interface MediatorOptions extends CascadeOptions {
   readonly calls: ReadonlyMap<string, Invoke>;
   readonly streams: ReadonlyMap<string, InvokeStream>;
   readonly events: ReadonlyMap<string, readonly Invoke[]>;
   readonly container: Container;
   readonly scope: ScopeStrategy;
-  readonly publisher: Publisher | undefined;
   readonly codec: Codec;
   readonly source: string;
   readonly observer: Observer | undefined;
-  readonly concurrency: number;
-  readonly maxDepth: number;
-  readonly onError: "throw" | "isolate";
   readonly onStartup: ReadonlyArray<() => void | Promise<void>>;
   readonly onShutdown: ReadonlyArray<() => void | Promise<void>>;
   readonly clock: Clock;
@@ -63,15 +62,9 @@ export interface MediatorOptions {
 
 /** The application itself: it looks handlers up, runs them, and sees to what follows. */
 export class Mediator implements App<never>, CascadeRuntime {
-  readonly codec: Codec;
-  readonly source: string;
-  readonly publisher: Publisher | undefined;
-  readonly concurrency: number;
-  readonly maxDepth: number;
-  readonly onError: "throw" | "isolate";
+  readonly options: MediatorOptions;
   readonly report: ((event: ObserverEvent) => void) | undefined;
   readonly now: () => number;
-  readonly #options: MediatorOptions;
   readonly #lifecycle: Lifecycle;
   readonly #streams = new Set<StreamCall>();
   /** What calls share when scopes are switched off. */
@@ -79,15 +72,9 @@ export class Mediator implements App<never>, CascadeRuntime {
 
   constructor(options: MediatorOptions) {
     const { container, observer } = options;
-    this.codec = options.codec;
-    this.source = options.source;
-    this.publisher = options.publisher;
-    this.concurrency = options.concurrency;
-    this.maxDepth = options.maxDepth;
-    this.onError = options.onError;
+    this.options = options;
     this.report = observer && ((event) => observe(observer, event));
     this.now = () => options.clock.now();
-    this.#options = options;
     this.#lifecycle = new Lifecycle(options.onStartup, options.onShutdown);
     this.#unscoped = options.scope === "none"
       ? new LazyScope({ resolve: (token) => container.resolve(token) })
@@ -99,7 +86,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     options?: CallOptions,
     cause?: Frame,
   ): Promise<ResultOf<R>> {
-    const invoke = typeof request === "object" ? this.#options.calls.get(request?.type) : undefined;
+    const invoke = typeof request === "object" ? this.options.calls.get(request?.type) : undefined;
     if (invoke === undefined) return Promise.reject(notHandled(request));
     const signal = options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
@@ -118,7 +105,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   }
 
   async dispatch(event: AnyEvent): Promise<void> {
-    if (!this.#options.events.has(event?.type)) throw notHandled(event);
+    if (!this.options.events.has(event?.type)) throw notHandled(event);
     await this.#cascade(event, (cascade) => cascade.dispatch(event));
   }
 
@@ -127,7 +114,7 @@ export class Mediator implements App<never>, CascadeRuntime {
       ? await this.envelope(event, undefined)
       : undefined;
     const emission = { message: event, cause: undefined, envelope };
-    await this.#cascade(event, (cascade) => cascade.follow([emission], undefined));
+    await this.#cascade(event, (cascade) => cascade.emit(emission));
   }
 
   start(): Promise<void> {
@@ -141,13 +128,19 @@ export class Mediator implements App<never>, CascadeRuntime {
   }
 
   handlersOf(type: string): readonly Invoke[] {
-    return this.#options.events.get(type) ?? [];
+    return this.options.events.get(type) ?? [];
   }
 
   envelope(message: Notification, cause: Frame | undefined): Envelope | Promise<Envelope> {
-    if (this.publisher === undefined) throw new NoPublisherError(message.type);
-    const { codec, source } = this;
+    const { codec, source, publisher, store } = this.options;
+    if (publisher === undefined && store === undefined && cause?.units[0] === undefined) {
+      throw new NoPublisherError(message.type);
+    }
     return toEnvelope(message, { codec, source, metadata: metadataOf(message, cause?.metadata) });
+  }
+
+  followInside(host: Frame, result: unknown): Promise<readonly Emission[]> {
+    return new EventCascade(this, host.scope, undefined, host).followInside(host, result);
   }
 
   // The hot path: one `await`, and little that lives across it.
@@ -159,8 +152,10 @@ export class Mediator implements App<never>, CascadeRuntime {
       result = await (isPlain ? invoke(frame) : begin(invoke, frame, starting, watch));
       if (frame.close()) await this.#followUp(frame, result);
     } catch (error) {
-      this.#lifecycle.leave();
       frame.drop(dropReason(frame));
+      // What follows from a commit is done to its end, whatever failed around it.
+      if (frame.hasEmissions) await this.#followUp(frame, result).catch(() => {});
+      this.#lifecycle.leave();
       throw error;
     }
     this.#lifecycle.leave();
@@ -199,13 +194,13 @@ export class Mediator implements App<never>, CascadeRuntime {
   #followUp(frame: Frame, result: unknown): Promise<void> {
     const { encoded, lateError } = frame;
     return encoded === undefined && lateError === undefined
-      ? this.#follow(frame.takeEmissions(), frame.scope, result)
+      ? this.#follow(frame, frame.scope, result)
       : this.#followUpLate(frame, result, encoded);
   }
 
   async #followUpLate(frame: Frame, result: unknown, encoded: unknown): Promise<void> {
     await encoded;
-    await this.#follow(frame.takeEmissions(), frame.scope, result);
+    await this.#follow(frame, frame.scope, result);
     if (frame.lateError !== undefined) throw frame.lateError.error;
   }
 
@@ -215,7 +210,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     cause: Frame | undefined,
   ): StreamCall {
     const scope = this.#scopeFor(cause);
-    const invoke = this.#options.streams.get(message.type);
+    const invoke = this.options.streams.get(message.type);
     let watch: Watch | undefined;
     const stream: StreamCall = new StreamCall({
       open: async (signal) => {
@@ -227,7 +222,7 @@ export class Mediator implements App<never>, CascadeRuntime {
         return new Frame(this, message, scope, signal, cause);
       },
       invoke: (frame) => (invoke as InvokeStream)(frame),
-      follow: (emissions, item) => this.#follow(emissions, scope, item),
+      follow: (frame, item) => this.#follow(frame, scope, item),
       leave: (reason) => watch?.cancelled(reason),
       overran: (outcome) => watch?.overran(outcome),
       end: async (end) => {
@@ -257,8 +252,8 @@ export class Mediator implements App<never>, CascadeRuntime {
     }
   }
 
-  #follow(emissions: readonly Emission[], scope: LazyScope, result: unknown): Promise<void> {
-    return new EventCascade(this, scope).follow(emissions, result);
+  #follow(frame: Frame, scope: LazyScope, result: unknown): Promise<void> {
+    return new EventCascade(this, scope, frame.cause).follow(frame, result);
   }
 
   async #cascade(
@@ -269,7 +264,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     const scope = this.#scopeFor(undefined);
     try {
       await starting;
-      await run(new EventCascade(this, scope));
+      await run(new EventCascade(this, scope, undefined));
     } catch (error) {
       await this.#leave(message, scope, undefined).catch(() => {}); // the observer has seen it
       throw error;
@@ -291,8 +286,8 @@ export class Mediator implements App<never>, CascadeRuntime {
 
   #scopeFor(cause: Frame | undefined): LazyScope {
     if (this.#unscoped !== undefined) return this.#unscoped;
-    if (cause !== undefined && this.#options.scope === "send") return cause.scope;
-    return new LazyScope(this.#options.container);
+    if (cause !== undefined && this.options.scope === "send") return cause.scope;
+    return new LazyScope(this.options.container);
   }
 }
 

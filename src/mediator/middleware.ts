@@ -1,5 +1,7 @@
 import type { AnyMessage } from "../message/mod.ts";
 import type { MiddlewareContext } from "./context.ts";
+import type { AnyDefinition } from "./registry.ts";
+import type { UnitOfWork } from "./unit_of_work.ts";
 
 /**
  * What a middleware may hand inwards: another message of the same type, a
@@ -10,6 +12,22 @@ export type NextOverrides<A extends object> = A & {
   readonly message?: AnyMessage;
   /** Takes the place of the signal for everything further in. */
   readonly signal?: AbortSignal;
+  /**
+   * Opens a unit of work for everything further in, which is committed by the time that the
+   * middleware resolves, or fails with it. Not for streams.
+   *
+   * - Notifications that are emitted inside, also by requests that a handler sends from its context,
+   *   are handed to its `store` before `next()` resolves, if the runs that emitted them have succeeded.
+   * - `next()` looks at the signals around it once more before it resolves, and rejects if one has
+   *   aborted. After that nothing cancels the call any more, neither its caller nor {@linkcode timeout}:
+   *   the middleware commits without further ado, and resolves or rejects as the commit does.
+   * - When the middleware resolves, what was stored is reported to the observer and domain events are
+   *   dispatched, whatever else fails around it. When it rejects, all is dropped.
+   *
+   * One that is open already, out of {@linkcode MiddlewareContext.unitsOfWork}, is joined: what is emitted
+   * inside belongs to it and waits for its commit.
+   */
+  readonly unitOfWork?: UnitOfWork;
 };
 
 /** The arguments of `next`: required when the middleware promises additions. */
@@ -48,6 +66,12 @@ export interface StreamAwareMiddleware<A extends object, Needs = object> {
     context: MiddlewareContext & Needs,
     next: NextStream<A>,
   ) => AsyncIterable<unknown>;
+  /**
+   * Is asked by `bootstrap` about each message whose handlers it is to wrap.
+   *
+   * @throws {TypeError} To refuse it.
+   */
+  readonly check?: ((definition: AnyDefinition) => void) | undefined;
 }
 
 /**

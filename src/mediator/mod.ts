@@ -82,4 +82,5 @@ export {
   withRetry,
 } from "./retry.ts";
 export { runAll } from "./run_all.ts";
+export type { NotificationStore, UnitOfWork } from "./unit_of_work.ts";
 export { timeout, type TimeoutHandler, type TimeoutOptions, withTimeout } from "./timeout.ts";

@@ -63,6 +63,8 @@ export type ObserverEvent =
   }
   /** The scope of a handler or of a call could not be disposed. */
   | { readonly type: "disposal_failed"; readonly message: AnyMessage; readonly error: unknown }
+  /** A message was stored for good, to be published later: by the outbox of a storage, or by a unit of work that is committed. */
+  | { readonly type: "stored"; readonly envelope: Envelope }
   /** The broker confirmed a message. */
   | { readonly type: "published"; readonly envelope: Envelope }
   /** The broker did not confirm a message. */

@@ -9,12 +9,12 @@ export type InvokeStream = (frame: Frame) => AsyncIterable<unknown>;
 
 /** Runs a handler in a frame of its own, whose emissions count only if it succeeds. */
 export function runFrame(around: Frame, invoke: Invoke, overrides?: Overrides): Promise<unknown> {
-  return run(around, around.fork(overrides), invoke);
+  return run(around, around.fork(overrides, "run"), invoke);
 }
 
 /** Runs a handler that is a part of a run, as {@linkcode runFrame} does. */
 export function runPart(around: Frame, invoke: Invoke, overrides?: Overrides): Promise<unknown> {
-  return run(around, around.forkPart(overrides), invoke);
+  return run(around, around.fork(overrides, "part"), invoke);
 }
 
 async function run(around: Frame, frame: Frame, invoke: Invoke): Promise<unknown> {
@@ -41,7 +41,7 @@ export async function* streamFrame(
   invoke: Invoke,
   overrides?: Overrides,
 ): AsyncGenerator<unknown, void, void> {
-  const frame = around.fork(overrides);
+  const frame = around.fork(overrides, "run");
   try {
     for await (const item of invoke(frame) as AsyncIterable<unknown>) {
       around.absorb(frame);

@@ -1,12 +1,12 @@
 import type {
   AnyRequest,
   AnyStreamRequest,
-  Codec,
   Envelope,
   ItemOf,
   Notification,
   ResultOf,
 } from "../message/mod.ts";
+import type { Emission } from "./emission.ts";
 import type { Frame } from "./frame.ts";
 import type { CallOptions } from "./context.ts";
 import type { ItemStream } from "./item_stream.ts";
@@ -14,12 +14,12 @@ import type { ObserverEvent } from "./observer.ts";
 
 /** What a running call needs of its application. */
 export interface Runtime {
-  readonly codec: Codec;
-  readonly source: string;
   /** Tells the observer, if there is one. */
   readonly report: ((event: ObserverEvent) => void) | undefined;
   /** Fixes the final form of a notification; throws when there is nothing that could take it. */
   envelope(message: Notification, cause: Frame | undefined): Envelope | Promise<Envelope>;
+  /** Dispatches what was emitted before the commit of the unit of work that `host` was opened for, and gives the notifications. */
+  followInside(host: Frame, result: unknown): Promise<readonly Emission[]>;
   send<R extends AnyRequest>(
     request: R,
     options?: CallOptions,

@@ -63,6 +63,9 @@ export function withTimeout<M extends AnyMessage, C>(
  * Creates a middleware that gives the handlers inside it a time limit, each by
  * itself. See {@linkcode withTimeout} for one handler.
  *
+ * Around a transaction the limit holds until its commit begins: before, the
+ * transaction is rolled back; after, the call ends as the commit does.
+ *
  * @param timeoutMs The limit; `Infinity` sets none.
  * @throws {RangeError} If `timeoutMs` is not positive.
  */
@@ -76,6 +79,7 @@ export function timeout(
       withDeadline(timeoutMs, (signal) => next({ signal }), {
         ...deadlineOf(context, options),
         onCallerAbort: "forward",
+        postpone: () => context.committed,
       }),
     stream: (context, next) => limited((signal) => next({ signal }), timeoutMs, context, options),
   };

@@ -112,11 +112,12 @@ export async function retryAsync<T>(
  * Tells whether a repeat can help after `error`, as far as its type says.
  *
  * Errors that Sluice did not define are retryable: they come from handlers and
- * from what those call. Of Sluice's own only `"publish"` is, because the broker
- * may be back; the others report wrong messages or wiring, or, like
+ * from what those call. Of Sluice's own two are: `"publish"`, because the broker
+ * may be back, and `"concurrency"`, because what another has changed can be read
+ * again; the others report wrong messages or wiring, or, like
  * `"circuit_open"`, exist to keep calls away. `"event_handling"` is not
  * retryable either: its command has succeeded and would run twice.
  */
 export function isRetryable(error: unknown): boolean {
-  return !(error instanceof SluiceError) || error.code === "publish";
+  return !(error instanceof SluiceError) || ["publish", "concurrency"].includes(error.code);
 }

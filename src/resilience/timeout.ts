@@ -26,6 +26,14 @@ export interface DeadlineOptions {
   readonly onCallerAbort?: "reject" | "forward" | undefined;
   /** The clock that measures the limit. @default {systemClock} */
   readonly clock?: Clock | undefined;
+  /**
+   * Asked when the limit has passed. A promise that it gives is waited for first, because the work is
+   * where it must not be given up, as in a commit. When that resolves there is no limit any more; when
+   * it rejects this is asked again.
+   *
+   * @default nothing is waited for
+   */
+  readonly postpone?: (() => Promise<unknown> | undefined) | undefined;
   /** Called when work settles after its caller was rejected. It must not throw. */
   readonly onOverrun?: ((overrun: Overrun) => void) | undefined;
 }
@@ -79,6 +87,7 @@ export class Deadline {
   readonly #timeoutMs: number;
   readonly #clock: Clock;
   readonly #callerSignal: AbortSignal | undefined;
+  readonly #postpone: (() => Promise<unknown> | undefined) | undefined;
   readonly #onOverrun: ((overrun: Overrun) => void) | undefined;
   readonly #controller = new AbortController();
   readonly #onCallerAbort: () => void;
@@ -99,6 +108,7 @@ export class Deadline {
     this.#timeoutMs = timeoutMs;
     this.#clock = options.clock ?? systemClock;
     this.#callerSignal = options.signal;
+    this.#postpone = options.postpone;
     this.#onOverrun = options.onOverrun;
     this.#onCallerAbort = options.onCallerAbort === "forward"
       ? () => {
@@ -175,8 +185,17 @@ export class Deadline {
       // A clock of the system that was set back must not stretch the limit by as much.
       this.#dueMs = Math.min(this.#dueMs, nowMs + this.#timeoutMs);
       if (nowMs < this.#dueMs) this.#cancelTimer = this.#setTimer(this.#dueMs - nowMs);
-      else this.#abort(timeoutError(this.#timeoutMs));
+      else this.#timeOut();
     }, delayMs);
+  }
+
+  #timeOut(): void {
+    const postponed = this.#postpone?.();
+    if (postponed === undefined) return this.#abort(timeoutError(this.#timeoutMs));
+    postponed.catch(() => {
+      // A turn later, so that the work can settle as what was waited for did.
+      if (this.#reject !== undefined) this.#cancelTimer = this.#setTimer(0);
+    });
   }
 
   #abort(reason: unknown): void {

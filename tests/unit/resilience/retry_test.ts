@@ -263,6 +263,7 @@ for (
     ["what is not an Error", "Failure", true],
     ["a time limit", new DOMException("Too late", "TimeoutError"), true],
     ["publish", new CodedError("publish"), true],
+    ["concurrency", new CodedError("concurrency"), true],
     ["circuit_open", new CodedError("circuit_open"), false],
     ["event_handling", new CodedError("event_handling"), false],
     ["handler_not_found", new CodedError("handler_not_found"), false],
