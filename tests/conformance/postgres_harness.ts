@@ -4,14 +4,14 @@ import { postgresStorage } from "../../src/storage/postgres/postgres_storage.ts"
 import type { StorageHarness } from "../../src/testing/storage_harness.ts";
 
 /** The times that the tables of a storage hold. */
-const TIMES: Readonly<Record<string, readonly string[]>> = {
-  outbox: ["stored_at"],
-  outbox_relay: ["until"],
-  outbox_lane: ["retry_at"],
-  outbox_waiting: ["stored_at"],
-  outbox_dead: ["stored_at", "died_at"],
-  outbox_published: ["stored_at", "published_at"],
-};
+const TIMES: ReadonlyArray<readonly [table: string, ...columns: string[]]> = [
+  ["outbox", "stored_at"],
+  ["outbox_relay", "until"],
+  ["outbox_lane", "retry_at"],
+  ["outbox_waiting", "stored_at"],
+  ["outbox_dead", "stored_at", "died_at"],
+  ["outbox_published", "stored_at", "published_at"],
+];
 
 /** A storage in a schema of its own. Time passes by moving the times in its tables into the past. */
 export async function postgresHarness<C>(
@@ -27,7 +27,7 @@ export async function postgresHarness<C>(
     isConcurrent,
     open: (options) => postgresStorage(client, { ...options, schema }),
     async advance(durationMs) {
-      for (const [table, columns] of Object.entries(TIMES)) {
+      for (const [table, ...columns] of TIMES) {
         const moved = columns.map((column) =>
           `${column} = ${column} - $1::text::double precision * interval '1 millisecond'`
         );

@@ -79,10 +79,10 @@ function missingOf(
 
 async function appliedIn(query: PostgresQuery, names: PostgresNames): Promise<Applied> {
   const history = names.table("migration");
-  const [table] = await query("select to_regclass($1::text) is not null as is_there", [history]);
-  if (table?.is_there !== true) return new Map();
-  const rows = await query(`select version, is_breaking from ${history}`);
-  return new Map(rows.map((row) => [Number(row.version), row.is_breaking === true]));
+  const [table] = await query("select to_regclass($1::text) is not null as found", [history]);
+  if (table?.found !== true) return new Map();
+  const rows = await query(`select version, is_breaking as breaking from ${history}`);
+  return new Map(rows.map((row) => [Number(row.version), row.breaking === true]));
 }
 
 /** Behind a pooler a lock may not outlive its transaction. */
@@ -93,9 +93,9 @@ function lockSql(names: PostgresNames): string {
 
 /** `create schema if not exists` would demand the right to create schemas also where it exists. */
 async function hasSchema(query: PostgresQuery, schema: string | undefined): Promise<boolean> {
-  const text = "select exists (select from pg_namespace where nspname = $1::text) as is_there";
+  const text = "select exists (select from pg_namespace where nspname = $1::text) as found";
   const [row] = await query(text, [schema ?? null]);
-  return row?.is_there === true;
+  return row?.found === true;
 }
 
 function historySql({ table }: PostgresNames): string {

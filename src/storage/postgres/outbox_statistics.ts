@@ -11,12 +11,12 @@ export async function outboxStatistics(
   const maxCount = maxCountOf(options);
   const limit = maxCount === Infinity ? null : String(maxCount);
   const [row] = await query(statisticsSql(names), [limit]);
-  const ageMs = row?.age_ms ?? undefined;
+  const ageMs = row?.age ?? undefined;
   return {
     pending: Math.min(Number(row?.queued) + Number(row?.waiting), maxCount),
     oldestAgeMs: ageMs === undefined ? undefined : Math.max(0, Number(ageMs)),
-    waitingKeys: Number(row?.waiting_keys),
-    parkedKeys: Number(row?.parked_keys),
+    waitingKeys: Number(row?.blocked),
+    parkedKeys: Number(row?.parked),
     deadLetters: Number(row?.dead),
   };
 }
@@ -44,9 +44,9 @@ select ${count(`select 1 from ${queue}`)} as queued,
     count(`select 1 from ${table("outbox_lane")} l
     where l.retry_at > statement_timestamp() and l.lane like '=%' and not exists (
       select from ${dead} d where d.topic = l.topic and d.lane = l.lane and d.parks)`)
-  } as waiting_keys,
-  ${count(`select distinct topic, lane from ${dead} where parks`)} as parked_keys,
+  } as blocked,
+  ${count(`select distinct topic, lane from ${dead} where parks`)} as parked,
   (extract(epoch from clock_timestamp() - least(
     (select min(stored_at) from first),
-    (select min(stored_at) from ${waiting}))) * 1000)::text as age_ms`;
+    (select min(stored_at) from ${waiting}))) * 1000)::text as age`;
 }

@@ -57,7 +57,7 @@ function listSql({ table }: PostgresNames): string {
   select died_at, position from ${dead} where id = $3::text
   order by died_at desc, position desc limit 1)
 select topic, key, id, type, attributes::text as attributes, body, attempts, error,
-  (extract(epoch from died_at) * 1000)::text as died_at_ms
+  (extract(epoch from died_at) * 1000)::text as died
 from ${dead}
 where (died_at, position) > (
     coalesce((select died_at from last), '-infinity'), coalesce((select position from last), 0))
@@ -98,7 +98,7 @@ function letterOf(row: PostgresRow): DeadLetter {
     envelope: readable(String(row.topic), row),
     attempts: Number(row.attempts),
     error: String(row.error),
-    diedAt: new Date(Number(row.died_at_ms)),
+    diedAt: new Date(Number(row.died)),
   };
 }
 
