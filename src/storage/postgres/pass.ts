@@ -54,7 +54,7 @@ export class Pass implements PassEnd {
   #active: readonly Holding[];
   /** The lanes of which it has left something out: what comes behind it has to be left out too. */
   readonly #leftOut: Set<string> = new Set();
-  /** Blocked lanes of which rows stay in the queue for now, as rows in front of them do. */
+  /** Lanes of which rows stay in the queue for now: so must those behind them, blocked or not. */
   readonly #leftBehind: Set<string> = new Set();
 
   /** Begins it; its first statement is sent then. */
@@ -130,14 +130,13 @@ export class Pass implements PassEnd {
       this.#leftOut.add(name);
       // What waits is the front of its lane, always: else whoever takes over would begin with its end.
       if (!this.#leftBehind.has(name) && !isQueued(name)) return void found.blocked.push(place);
-      this.#leftBehind.add(name);
-      rewind(holding);
+      this.#leaveBehind(name, holding);
     } else if (
       inFlight.isTurnedBack(name) ||
       (!isWaiting && this.#leftOut.size > 0 && this.#leftOut.has(name))
     ) {
       this.#leftOut.add(name);
-      if (!isWaiting) rewind(holding);
+      if (!isWaiting) this.#leaveBehind(name, holding);
     } else {
       const attempts = isWaiting ? state - WAITING : 0;
       try {
@@ -151,5 +150,11 @@ export class Pass implements PassEnd {
         found.broken.push({ ...place, attempts, error });
       }
     }
+  }
+
+  /** The next pass sees to what stays in the queue now. */
+  #leaveBehind(lane: string, holding: Holding): void {
+    this.#leftBehind.add(lane);
+    rewind(holding);
   }
 }
