@@ -47,7 +47,7 @@ export async function buryingOf(
 /** Reads a dead letter; `undefined` if it makes no sense. */
 export function deadRowOf(value: unknown): DeadRow | undefined {
   const { topic, partition, lane, id, attempts, error, isParking, row } = Object(value);
-  const isDead = typeof topic === "string" && typeof partition === "number" &&
+  const isDead = typeof topic === "string" && typeof partition === "string" &&
     typeof lane === "string" && typeof id === "string" && typeof attempts === "number" &&
     typeof error === "string" && typeof isParking === "boolean" &&
     (row === null || row instanceof Uint8Array);

@@ -1,24 +1,7 @@
 import type { DenoKvKey } from "./deno_kv.ts";
-import type { Pair, Ticket } from "./keys.ts";
-
-/** A row that a session has given and that is not settled. */
-export interface Flight {
-  /** The partition that it is of, by name. */
-  readonly pairName: string;
-  readonly pair: Pair;
-  /** Its lane, as it is in keys. */
-  readonly lane: string;
-  readonly place: string;
-  /** Where it is stored: in the queue, or with the waiting rows of its lane. */
-  readonly key: DenoKvKey;
-  readonly isWaiting: boolean;
-  /** What is stored. */
-  readonly bytes: Uint8Array;
-  readonly attempts: number;
-  readonly chunks: number;
-  /** Of the message. */
-  readonly id: string;
-}
+import type { Ticket } from "./keys.ts";
+import type { HeldPair } from "./session_state.ts";
+import type { StoredRow } from "./stored_row.ts";
 
 /** A lane with rows in flight. */
 export interface LaneInFlight {
@@ -34,11 +17,28 @@ export interface LaneInFlight {
   hasFailed: boolean;
 }
 
-/** The rows that a session has given and that are not settled. */
+/** A row that was found, and that a session may give. */
+export interface FoundRow {
+  /** Its lane, as it is in keys. */
+  readonly lane: string;
+  readonly place: string;
+  /** Where it is stored: in the queue, or with the waiting rows of its lane. */
+  readonly key: DenoKvKey;
+  readonly isWaiting: boolean;
+  /** What is stored, and what that means. */
+  readonly bytes: Uint8Array;
+  readonly stored: StoredRow;
+}
+
+/** A row that a session has given and that is not settled. */
+export interface Flight extends FoundRow {
+  readonly held: HeldPair;
+  readonly inLane: LaneInFlight;
+}
+
+/** The rows that a session has given and that are not settled, by their places. */
 export class Flights {
   readonly #rows: Map<string, Flight> = new Map();
-  readonly #lanes: Map<string, LaneInFlight> = new Map();
-  readonly #counts: Map<string, number> = new Map();
   /** What was settled since a reading began: a list that was made meanwhile may have it still. */
   #settled: Set<string> | undefined;
 
@@ -46,59 +46,51 @@ export class Flights {
     return this.#rows.size;
   }
 
-  get(position: string): Flight | undefined {
-    return this.#rows.get(position);
+  get(place: string): Flight | undefined {
+    return this.#rows.get(place);
   }
 
   /** Whether a row that was found is none to be given. */
-  isKnown(position: string): boolean {
-    return this.#rows.has(position) || this.#settled?.has(position) === true;
-  }
-
-  /** How many rows of a partition there are. */
-  countOf(pairName: string): number {
-    return this.#counts.get(pairName) ?? 0;
-  }
-
-  lane(pairName: string, lane: string): LaneInFlight | undefined {
-    return this.#lanes.get(laneName(pairName, lane));
+  isKnown(place: string): boolean {
+    return this.#rows.has(place) || this.#settled?.has(place) === true;
   }
 
   /** The rows of a lane. */
-  rowsOf(pairName: string, lane: string): Flight[] {
-    return [...this.#rows.values()]
-      .filter((flight) => flight.pairName === pairName && flight.lane === lane);
+  rowsOf(lane: LaneInFlight): Flight[] {
+    return [...this.#rows.values()].filter(({ inLane }) => inLane === lane);
   }
 
-  add(position: string, flight: Flight, opened?: Pick<LaneInFlight, "ticket" | "isWhole">): void {
-    const { pairName, lane } = flight;
-    this.#rows.set(position, flight);
-    this.#counts.set(pairName, this.countOf(pairName) + 1);
-    const found = this.lane(pairName, lane);
-    if (found !== undefined) found.count++;
-    else {
+  /** Adds a row; `opened` tells of its lane, if that had to wait. */
+  add(
+    held: HeldPair,
+    { lane, place, key, isWaiting, bytes, stored }: FoundRow,
+    opened?: Pick<LaneInFlight, "ticket" | "isWhole">,
+  ): void {
+    let inLane = held.inFlight.get(lane);
+    if (inLane === undefined) {
       const { ticket, isWhole = false } = opened ?? {};
-      const made = { count: 1, isTurnedBack: false, hasFailed: false, ticket, isWhole };
-      this.#lanes.set(laneName(pairName, lane), made);
+      inLane = { count: 0, isTurnedBack: false, ticket, isWhole, hasFailed: false };
+      held.inFlight.set(lane, inLane);
     }
+    inLane.count++;
+    this.#rows.set(place, { lane, place, key, isWaiting, bytes, stored, held, inLane });
   }
 
   /**
    * Forgets a row that is settled.
    *
-   * @returns Whether the lane had been turned back, and has no row in flight any more.
+   * @returns Whether its lane had been turned back, and has no row in flight any more.
    */
-  settle(position: string): boolean {
-    this.#settled?.add(position);
-    return this.#remove(position);
+  settle(place: string): boolean {
+    this.#settled?.add(place);
+    return this.#remove(place);
   }
 
   /** Forgets a row that comes again; like {@linkcode Flights.settle}. */
-  giveBack(position: string): boolean {
-    const flight = this.#rows.get(position);
-    const lane = flight && this.lane(flight.pairName, flight.lane);
-    if (lane !== undefined) lane.isTurnedBack = true;
-    return this.#remove(position);
+  giveBack(place: string): boolean {
+    const inLane = this.#rows.get(place)?.inLane;
+    if (inLane !== undefined) inLane.isTurnedBack = true;
+    return this.#remove(place);
   }
 
   /** From here on it remembers what is settled. */
@@ -116,29 +108,15 @@ export class Flights {
 
   clear(): void {
     this.#rows.clear();
-    this.#lanes.clear();
-    this.#counts.clear();
   }
 
-  #remove(position: string): boolean {
-    const flight = this.#rows.get(position);
+  #remove(place: string): boolean {
+    const flight = this.#rows.get(place);
     if (flight === undefined) return false;
-    const { pairName, lane } = flight;
-    this.#rows.delete(position);
-    this.#counts.set(pairName, this.countOf(pairName) - 1);
-    const found = this.lane(pairName, lane);
-    if (found === undefined || --found.count > 0) return false;
-    this.#lanes.delete(laneName(pairName, lane));
-    return found.isTurnedBack;
+    const { held, lane, inLane } = flight;
+    this.#rows.delete(place);
+    if (--inLane.count > 0) return false;
+    held.inFlight.delete(lane);
+    return inLane.isTurnedBack;
   }
-}
-
-/** Names of partitions begin with a number and a space, and a lane has a first character of its own. */
-function laneName(pairName: string, lane: string): string {
-  return `${pairName.length} ${pairName}${lane}`;
-}
-
-/** Tells a row from all others: the topic may contain anything, what stands before it may not. */
-export function positionOf({ topic, partition }: Pair, place: string): string {
-  return `${place} ${partition} ${topic}`;
 }

@@ -21,7 +21,7 @@ export interface FoundRelay {
 
 /** Which relay holds the partitions of a topic; also relays that are gone, which hold nothing. */
 export interface FoundLease {
-  readonly holders: ReadonlyMap<number, string>;
+  readonly holders: ReadonlyMap<string, string>;
   readonly versionstamp: string;
 }
 
@@ -53,15 +53,15 @@ export async function readHold(database: KvDatabase): Promise<Hold> {
 }
 
 /** What is stored of who holds the partitions of a topic. */
-export function leaseValue(holders: ReadonlyMap<number, string>): unknown {
+export function leaseValue(holders: ReadonlyMap<string, string>): unknown {
   return [...holders];
 }
 
 function leaseOf({ value, versionstamp }: DenoKvEntry): FoundLease {
-  const holders = new Map<number, string>();
+  const holders = new Map<string, string>();
   for (const pair of Array.isArray(value) ? value : []) {
     const [partition, relay] = Array.isArray(pair) ? pair : [];
-    if (typeof partition === "number" && typeof relay === "string") holders.set(partition, relay);
+    if (typeof partition === "string" && typeof relay === "string") holders.set(partition, relay);
   }
   return { holders, versionstamp };
 }

@@ -21,7 +21,7 @@ export function utf8Size(text: string): number {
 function partSize(part: DenoKvKeyPart): number {
   switch (typeof part) {
     case "string":
-      return 2 + utf8Size(part) + zerosOf(part);
+      return textSize(part);
     case "number":
       return 9;
     case "bigint":
@@ -33,11 +33,15 @@ function partSize(part: DenoKvKeyPart): number {
   }
 }
 
-/** Zeros are escaped. */
-function zerosOf(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf("\0"); at !== -1; at = text.indexOf("\0", at + 1)) count++;
-  return count;
+/** Text stands between two bytes, with its zeros escaped. */
+function textSize(text: string): number {
+  let zeros = 0;
+  for (let n = 0; n < text.length; n++) {
+    const unit = text.charCodeAt(n);
+    if (unit >= 0x80) return 2 + utf8Size(text) + text.split("\0").length - 1;
+    if (unit === 0) zeros++;
+  }
+  return 2 + text.length + zeros;
 }
 
 function bigintSize(value: bigint): number {

@@ -121,10 +121,15 @@ export class Keys {
   }
 }
 
-/** A part of the lanes of a topic, which one relay at a time holds. The topic is as it is in keys. */
+/** A part of the lanes of a topic, which one relay at a time holds; both as they are in keys. */
 export interface Pair {
   readonly topic: string;
-  readonly partition: number;
+  readonly partition: string;
+}
+
+/** A partition as it is in keys. */
+export function partitionText(partition: number): string {
+  return partition.toString(36);
 }
 
 /** A reminder to look at a lane. */

@@ -195,7 +195,7 @@ class OpenSession {
     const first = all.length === 0 ? 0 : this.#reads++ % all.length;
     for (const held of [...all.slice(first), ...all.slice(0, first)]) {
       if (rows.length >= maxRows) return;
-      rows.push(...await takeRows(this.#state, held, maxRows - rows.length));
+      for (const row of await takeRows(this.#state, held, maxRows - rows.length)) rows.push(row);
     }
   }
 
@@ -214,10 +214,7 @@ class OpenSession {
       const isBack = outcome.outcome === "held" || outcome.outcome === "returned";
       const isFree = isBack ? flights.giveBack(position) : flights.settle(position);
       // What was turned back is in front of what the reader has passed.
-      const holding = held.get(flight.pairName);
-      if (holding !== undefined && (isFree || isBack && !flight.isWaiting)) {
-        holding.reader = undefined;
-      }
+      if (isFree || (isBack && !flight.isWaiting)) flight.held.reader = undefined;
     }
   }
 

@@ -5,7 +5,7 @@ import { isKeyLane } from "./lane_text.ts";
 import { blockOf, MARK } from "./lane_record.ts";
 import { queueEntryOf } from "./queue_entry.ts";
 import { peekRow } from "./stored_row.ts";
-import { lookAround } from "./survey.ts";
+import { activePairs } from "./survey.ts";
 
 /** Counts rows, and finds the oldest. */
 class Tally {
@@ -65,7 +65,7 @@ async function countRows(database: KvDatabase, maxCount: number): Promise<Tally>
 
 /** Looks at the first rows of all partitions, as those that were counted may not be the oldest. */
 async function seeFronts(database: KvDatabase, tally: Tally): Promise<void> {
-  const { active } = await lookAround(database, null, true);
+  const active = await activePairs(database, null);
   await Promise.all([...active.values()].map(async (pair) => {
     const prefix = database.keys.partition(pair);
     for (const { value } of await database.list({ prefix }, 1)) tally.see(value);

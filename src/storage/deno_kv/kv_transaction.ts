@@ -8,7 +8,7 @@ import {
 } from "../mod.ts";
 import type { DenoKvAtomic } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
-import { keyText, type Pair } from "./keys.ts";
+import { keyText, type Pair, partitionText } from "./keys.ts";
 import { commitToken, FIRST_VERSION, placeOf } from "./place.ts";
 import { encodeRow } from "./stored_row.ts";
 import { costOfSet, type DenoKvBudget, sumOf, TransactionBudget } from "./transaction_budget.ts";
@@ -123,9 +123,9 @@ export class OpenTransaction implements DenoKvTransaction {
 const CLOCK_BYTES = 8;
 
 /** A place like all others, to count bytes with. */
-const SOME_PLACE = placeOf(FIRST_VERSION, "0".repeat(16), 0);
+const SOME_PLACE = placeOf(FIRST_VERSION, commitToken(), 0);
 
 async function pairOf({ topic, key }: Envelope): Promise<Pair> {
   const partition = key === undefined ? anyPartition() : partitionOf(key);
-  return { topic: await keyText(topic), partition };
+  return { topic: await keyText(topic), partition: partitionText(partition) };
 }

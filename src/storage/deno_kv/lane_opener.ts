@@ -2,7 +2,7 @@ import type { DenoKvEntry } from "./deno_kv.ts";
 import type { Ticket } from "./keys.ts";
 import { LIST_PAGE, MAX_GET_MANY } from "./limits.ts";
 import { blockOf, laneParks, MARK } from "./lane_record.ts";
-import type { FoundRow } from "./pair_reader.ts";
+import { placeIn } from "./pair_reader.ts";
 import { type HeldPair, type SessionState, writeUnits } from "./session_state.ts";
 import type { Unit } from "./writes.ts";
 
@@ -10,7 +10,7 @@ import type { Unit } from "./writes.ts";
 export interface OpenedLane {
   readonly ticket: Ticket;
   /** Its first rows, in their order; at least one. */
-  readonly rows: readonly FoundRow[];
+  readonly rows: readonly DenoKvEntry[];
   /** Whether it has no others that wait. */
   readonly isWhole: boolean;
 }
@@ -18,7 +18,7 @@ export interface OpenedLane {
 /** What was found of a lane that is due. */
 interface Look {
   readonly ticket: Ticket;
-  readonly rows: readonly FoundRow[];
+  readonly rows: readonly DenoKvEntry[];
   readonly isWhole: boolean;
   /** Whether a ticket that comes later has taken the place of this one. */
   readonly isLater: boolean;
@@ -70,19 +70,16 @@ async function lookAt(
     const block = blockOf(records[n]?.value);
     const entries = lists[n] ?? [];
     const markAt = entries.findIndex(({ value }) => value === MARK);
-    const rows = rowsOf(markAt === -1 ? entries : entries.slice(0, markAt));
+    const [first] = entries;
+    const rows = markAt === -1 ? entries : entries.slice(0, markAt);
     return {
       ticket,
       rows,
       isWhole: markAt === -1 && entries.length < limit,
       isLater: typeof block === "number" && block > nowMs,
-      parkedAt: markAt === 0 ? String(entries[0]?.key.at(-1)) : undefined,
+      parkedAt: markAt === 0 && first !== undefined ? placeIn(first) : undefined,
     };
   });
-}
-
-function rowsOf(entries: readonly DenoKvEntry[]): FoundRow[] {
-  return entries.map((entry) => ({ place: String(entry.key.at(-1)), entry }));
 }
 
 function closing(

@@ -1,5 +1,6 @@
 import type { KvDatabase } from "./kv_database.ts";
 import type { Pair, Ticket } from "./keys.ts";
+import { LIST_PAGE } from "./limits.ts";
 import type { Write } from "./writes.ts";
 
 /**
@@ -42,15 +43,23 @@ export function laneParks({ keys }: KvDatabase, pair: Pair, lane: string, place:
   return { key: keys.lane(pair, lane), value: record };
 }
 
-/** The lanes of a partition whose rows may not be read from the queue. */
-export async function blockedLanes(database: KvDatabase, pair: Pair): Promise<Map<string, Block>> {
-  const lanes = new Map<string, Block>();
-  const prefix = database.keys.lanesOf(pair);
-  for await (const { key, value } of database.walk({ prefix }, Infinity)) {
-    const lane = key.at(-1);
-    if (typeof lane === "string") lanes.set(lane, blockOf(value));
-  }
-  return lanes;
+/** The lanes of partitions whose rows may not be read from the queue, in the order of the partitions. */
+export async function blockedLanes(
+  database: KvDatabase,
+  pairs: readonly Pair[],
+): Promise<Map<string, Block>[]> {
+  const all = await database.list({ prefix: database.keys.lanes }, LIST_PAGE);
+  return await Promise.all(pairs.map(async (pair) => {
+    const prefix = database.keys.lanesOf(pair);
+    const entries = all.length < LIST_PAGE ? all : await database.list({ prefix }, Infinity);
+    const lanes = new Map<string, Block>();
+    for (const { key, value } of entries) {
+      const [topic, partition, lane] = key.slice(database.keys.depth);
+      const isOfPair = topic === pair.topic && partition === pair.partition;
+      if (isOfPair && typeof lane === "string") lanes.set(lane, blockOf(value));
+    }
+    return lanes;
+  }));
 }
 
 /** What keeps the place of a dead letter in its lane, so that nothing passes it. */

@@ -4,16 +4,15 @@ import type { Pair, Ticket } from "./keys.ts";
 import { LIST_PAGE } from "./limits.ts";
 import { queueEntryOf } from "./queue_entry.ts";
 
-/** A row that was found in the queue. */
-export interface FoundRow {
-  readonly place: string;
-  readonly entry: DenoKvEntry;
-}
-
 /** What was found of a partition: what is due now, and its rows in the order of their places. */
 export interface Findings {
   readonly tickets: Ticket[];
-  readonly rows: FoundRow[];
+  readonly rows: readonly DenoKvEntry[];
+}
+
+/** The place of a row, which is the end of its key. */
+export function placeIn({ key }: Pick<DenoKvEntry, "key">): string {
+  return String(key.at(-1));
 }
 
 /**
@@ -29,7 +28,10 @@ export class PairReader {
   readonly #pair: Pair;
   /** A version of the database from before the reading. */
   readonly #version: string;
-  #findings: Findings | undefined;
+  #tickets: Ticket[] = [];
+  #rows: readonly DenoKvEntry[] = [];
+  /** How many of the rows were taken. */
+  #taken = 0;
   /** The last place that was listed. */
   #after: string | undefined;
   #isAtEnd = false;
@@ -42,16 +44,17 @@ export class PairReader {
   }
 
   /** A reader of a partition of which all was found already, at one point in time. */
-  static of(database: KvDatabase, pair: Pair, findings: Findings): PairReader {
+  static of(database: KvDatabase, pair: Pair, { tickets, rows }: Findings): PairReader {
     const reader = new PairReader(database, pair, "");
-    reader.#findings = findings;
+    reader.#tickets = tickets;
+    reader.#rows = rows;
     reader.#isAtEnd = true;
     return reader;
   }
 
   /** Whether it has nothing more, and would find nothing more. */
   get isExhausted(): boolean {
-    return this.#isAtEnd && !this.#hasFindings;
+    return this.#isAtEnd && !this.#hasSomething;
   }
 
   /**
@@ -60,62 +63,64 @@ export class PairReader {
    * @param isKnown Whether a row at a place is none to be given.
    */
   async fill(isKnown: (place: string) => boolean): Promise<void> {
-    while (!this.#hasFindings && !this.#isAtEnd) {
-      const isFirst = this.#after === undefined;
-      const [tickets, rows] = await Promise.all([
-        isFirst ? this.#dueTickets() : [],
-        this.#page(this.#after),
-      ]);
-      this.#isAtEnd = rows.length < LIST_PAGE;
-      this.#after = rows.at(-1)?.place ?? this.#after;
-      const given = rows.filter(({ place, entry: { versionstamp } }) =>
-        (isFirst || versionstamp <= this.#version) && !isKnown(place)
+    while (!this.#hasSomething && !this.#isAtEnd) {
+      const after = this.#after;
+      const rows = after === undefined ? await this.#front() : await this.#page(after);
+      const last = rows.at(-1);
+      if (last !== undefined) this.#after = placeIn(last);
+      this.#taken = 0;
+      this.#rows = rows.filter((row) =>
+        (after === undefined || row.versionstamp <= this.#version) && !isKnown(placeIn(row))
       );
-      this.#findings = { tickets, rows: given };
     }
   }
 
   /** Finds lanes that have become due while it was reading. */
   async renewTickets(): Promise<void> {
-    const tickets = await this.#dueTickets();
-    this.#findings = { tickets, rows: this.#findings?.rows ?? [] };
+    this.#tickets = await this.#dueTickets();
   }
 
   /** Finds a lane that has become due. */
   addTicket(ticket: Ticket): void {
-    this.#findings = { tickets: [ticket], rows: [], ...this.#findings };
-    if (!this.#findings.tickets.includes(ticket)) this.#findings.tickets.push(ticket);
+    this.#tickets.push(ticket);
   }
 
   /** Takes the tickets that it has. */
   takeTickets(): Ticket[] {
-    return this.#findings?.tickets.splice(0) ?? [];
+    return this.#tickets.splice(0);
   }
 
   /** Takes the next row that it has. */
-  takeRow(): FoundRow | undefined {
-    return this.#findings?.rows.shift();
+  takeRow(): DenoKvEntry | undefined {
+    return this.#rows[this.#taken++];
   }
 
-  get #hasFindings(): boolean {
-    const { tickets, rows } = this.#findings ?? { tickets: [], rows: [] };
-    return tickets.length > 0 || rows.length > 0;
+  get #hasSomething(): boolean {
+    return this.#tickets.length > 0 || this.#taken < this.#rows.length;
   }
 
-  async #page(after: string | undefined): Promise<FoundRow[]> {
-    const { keys } = this.#database;
-    if (after !== undefined && after >= this.#version) return [];
-    const start = after === undefined
-      ? keys.row(this.#pair, "")
-      : keys.row(this.#pair, `${after}\0`);
-    const end = after === undefined
-      ? keys.ticketsFrom(this.#pair, -Infinity)
-      : keys.row(this.#pair, this.#version);
-    const rows: FoundRow[] = [];
-    for (const entry of await this.#database.list({ start, end }, LIST_PAGE)) {
-      const place = entry.key.at(-1);
-      if (typeof place === "string") rows.push({ place, entry });
+  /** The first rows. If that is not all, what is due comes behind them, and has to be found. */
+  async #front(): Promise<DenoKvEntry[]> {
+    const { keys, clock } = this.#database;
+    const entries = await this.#database.list({ prefix: keys.partition(this.#pair) }, LIST_PAGE);
+    this.#isAtEnd = entries.length < LIST_PAGE;
+    const nowMs = clock.now();
+    const rows: DenoKvEntry[] = [];
+    for (const entry of entries) {
+      const found = queueEntryOf(keys, entry);
+      if (found?.type === "row") rows.push(entry);
+      else if (found !== undefined && found.ticket.dueMs <= nowMs) this.#tickets.push(found.ticket);
     }
+    if (!this.#isAtEnd) this.#tickets = await this.#dueTickets();
+    return rows;
+  }
+
+  async #page(after: string): Promise<DenoKvEntry[]> {
+    const { keys } = this.#database;
+    const start = keys.row(this.#pair, `${after}\0`);
+    const end = keys.row(this.#pair, this.#version);
+    const rows = after < this.#version ? await this.#database.list({ start, end }, LIST_PAGE) : [];
+    this.#isAtEnd = rows.length < LIST_PAGE;
     return rows;
   }
 

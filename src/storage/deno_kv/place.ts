@@ -15,8 +15,8 @@ export const FIRST_VERSION = "0".repeat(20);
 
 /** What tells the rows of one commit from those of all others. */
 export function commitToken(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = crypto.getRandomValues(new Uint8Array(9));
+  return btoa(String.fromCharCode(...bytes));
 }
 
 /** The place of the n-th row of a commit. */

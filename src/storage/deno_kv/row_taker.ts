@@ -1,21 +1,15 @@
 import { laneOf, type OutboxRow } from "../mod.ts";
 import { buryingOf, NONSENSE } from "./dead_row.ts";
-import { type Flight, positionOf } from "./flights.ts";
+import type { DenoKvEntry, DenoKvKey } from "./deno_kv.ts";
+import type { FoundRow } from "./flights.ts";
 import { type OpenedLane, openLanes } from "./lane_opener.ts";
 import { laneWaits, ticketFor } from "./lane_record.ts";
 import { laneText } from "./lane_text.ts";
-import { type FoundRow, PairReader } from "./pair_reader.ts";
+import { PairReader, placeIn } from "./pair_reader.ts";
 import { type HeldPair, type SessionState, writeUnits } from "./session_state.ts";
 import { readBody } from "./stored_body.ts";
-import { decodeRow, type StoredRow } from "./stored_row.ts";
-import type { Unit, Write } from "./writes.ts";
-
-/** A row that is about to be given. */
-interface Taken {
-  readonly flight: Flight;
-  readonly position: string;
-  readonly stored: StoredRow;
-}
+import { decodeRow } from "./stored_row.ts";
+import type { Unit } from "./writes.ts";
 
 /** Gives up to `maxRows` rows of a partition; fewer only if there are no more of it now. */
 export async function takeRows(
@@ -26,10 +20,11 @@ export async function takeRows(
   const rows: OutboxRow[] = [];
   while (rows.length < maxRows) {
     const reader = held.reader ??= new PairReader(state.database, held.pair, state.version);
-    await reader.fill((place) => state.flights.isKnown(positionOf(held.pair, place)));
+    await reader.fill((place) => state.flights.isKnown(place));
     if (held.reader !== reader) continue; // it was turned back
     if (reader.isExhausted) return rows;
-    rows.push(...await new RowTaker(state, held, reader).take(maxRows - rows.length));
+    const more = await new RowTaker(state, held, reader).take(maxRows - rows.length);
+    for (const row of more) rows.push(row);
   }
   return rows;
 }
@@ -38,7 +33,7 @@ class RowTaker {
   readonly #state: SessionState;
   readonly #held: HeldPair;
   readonly #reader: PairReader;
-  readonly #taken: Taken[] = [];
+  readonly #taken: FoundRow[] = [];
   /** What has to be written before the rows can be given. */
   readonly #units: (() => Unit | Promise<Unit>)[] = [];
 
@@ -57,106 +52,95 @@ class RowTaker {
   }
 
   async #takeWaiting(maxRows: number): Promise<void> {
-    const { flights } = this.#state;
-    const { name } = this.#held;
-    const tickets = this.#reader.takeTickets()
-      .filter(({ lane }, n, all) =>
-        flights.lane(name, lane) === undefined &&
-        all.findIndex((other) => other.lane === lane) === n
-      );
+    const { inFlight } = this.#held;
+    const tickets = this.#reader.takeTickets().filter(({ lane }, n, all) =>
+      !inFlight.has(lane) && all.findIndex((other) => other.lane === lane) === n
+    );
     for (const opened of await openLanes(this.#state, this.#held, tickets, maxRows)) {
-      this.#takeLane(opened, maxRows);
+      this.#takeLane(opened, maxRows - this.#taken.length);
     }
   }
 
   #takeLane({ ticket, rows, isWhole }: OpenedLane, maxRows: number): void {
-    const { keys } = this.#state.database;
-    const { pair, blocked } = this.#held;
     const { lane } = ticket;
-    blocked.set(lane, ticket.dueMs);
-    const isLast = rows.length <= maxRows - this.#taken.length;
-    for (const found of rows.slice(0, maxRows - this.#taken.length)) {
-      const key = keys.waitingRow(pair, lane, found.place);
-      const stored = decodeRow(found.entry.value);
-      if (stored === undefined) this.#buryNonsense(found, key);
-      else {this.#add({ stored, found, lane, key, isWaiting: true }, {
-          ticket,
-          isWhole: isWhole && isLast,
-        });}
+    this.#held.blocked.set(lane, ticket.dueMs);
+    const opened = { ticket, isWhole: isWhole && rows.length <= maxRows };
+    for (const entry of rows.slice(0, maxRows)) {
+      const stored = decodeRow(entry.value);
+      const key = entry.key as DenoKvKey;
+      if (stored === undefined) this.#buryNonsense(entry);
+      else {
+        const bytes = entry.value as Uint8Array;
+        const found = { lane, place: placeIn(entry), key, isWaiting: true, bytes, stored };
+        this.#add(found, opened);
+      }
     }
   }
 
   async #takeQueued(maxRows: number): Promise<void> {
-    const { database: { keys }, flights } = this.#state;
-    const { pair, name, blocked } = this.#held;
+    const { blocked, inFlight } = this.#held;
     while (this.#taken.length < maxRows && this.#held.reader === this.#reader) {
-      const found = this.#reader.takeRow();
-      if (found === undefined) return;
-      const key = keys.row(pair, found.place);
-      const stored = decodeRow(found.entry.value);
+      const entry = this.#reader.takeRow();
+      if (entry === undefined) return;
+      const stored = decodeRow(entry.value);
       if (stored === undefined) {
-        this.#buryNonsense(found, key);
+        this.#buryNonsense(entry);
         continue;
       }
       const text = laneText(stored.envelope);
       const lane = typeof text === "string" ? text : await text;
       if (this.#held.reader !== this.#reader) return; // turned back meanwhile: it is read again
-      const inFlight = flights.lane(name, lane);
-      if (inFlight?.isTurnedBack === true) continue; // it is read again, behind what came back
+      const inLane = inFlight.get(lane);
       // What stands behind all that waits, and all of that is given, may be given too.
-      const isNext = inFlight?.isWhole === true && !inFlight.hasFailed;
-      if (blocked.has(lane) && !isNext) this.#units.push(() => this.#moving(found, lane));
-      else this.#add({ stored, found, lane, key, isWaiting: false });
+      const isNext = inLane?.isWhole === true && !inLane.hasFailed;
+      if (inLane !== undefined && blocked.has(lane) && !isNext) inLane.isTurnedBack = true;
+      // It is read again, behind what came back or may come back.
+      if (inLane?.isTurnedBack === true) continue;
+      if (blocked.has(lane) && !isNext) this.#units.push(() => this.#moving(entry, lane));
+      else {
+        const [place, key, bytes] = [
+          placeIn(entry),
+          entry.key as DenoKvKey,
+          entry.value as Uint8Array,
+        ];
+        this.#add({ lane, place, key, isWaiting: false, bytes, stored });
+      }
     }
   }
 
-  #add(
-    { stored, found, lane, key, isWaiting }: {
-      readonly stored: StoredRow;
-      readonly found: FoundRow;
-    } & Pick<Flight, "lane" | "key" | "isWaiting">,
-    opened?: Pick<OpenedLane, "ticket" | "isWhole">,
-  ): void {
-    const { pair, name } = this.#held;
-    const { place, entry } = found;
-    const { attempts, chunks, envelope: { id } } = stored;
-    const bytes = entry.value as Uint8Array;
-    const position = positionOf(pair, place);
-    const where = { pairName: name, pair, lane, place, key, isWaiting };
-    const flight: Flight = { ...where, bytes, attempts, chunks, id };
-    this.#state.flights.add(position, flight, opened);
-    this.#taken.push({ flight, position, stored });
+  #add(found: FoundRow, opened?: Pick<OpenedLane, "ticket" | "isWhole">): void {
+    this.#state.flights.add(this.#held, found, opened);
+    this.#taken.push(found);
   }
 
   /** A row whose lane may not be read from the queue goes where it waits. */
-  #moving({ place, entry: { value } }: FoundRow, lane: string): Unit {
-    const { database, flights } = this.#state;
-    const { keys, clock } = database;
-    const { pair, name, blocked } = this.#held;
+  #moving(entry: DenoKvEntry, lane: string): Unit {
+    const { database } = this.#state;
+    const { pair, blocked } = this.#held;
+    const place = placeIn(entry);
     const block = blocked.get(lane);
     if (block === undefined) {
       this.#held.reader = undefined; // it may be read after all
       return [];
     }
-    const inFlight = flights.lane(name, lane);
-    if (inFlight !== undefined) inFlight.isWhole = false;
     const moving = [
-      { key: keys.row(pair, place) },
-      { key: keys.waitingRow(pair, lane, place), value },
+      { key: entry.key as DenoKvKey },
+      { key: database.keys.waitingRow(pair, lane, place), value: entry.value },
     ];
     if (typeof block === "number" || place > block) return moving;
     // It stands before the dead letter at which the lane is parked.
-    const ticket = ticketFor(lane, clock.now());
+    const ticket = ticketFor(lane, database.clock.now());
     blocked.set(lane, ticket.dueMs);
     this.#reader.addTicket(ticket);
     return [...moving, ...laneWaits(database, pair, ticket)];
   }
 
-  #buryNonsense({ place, entry: { value } }: FoundRow, key: Write["key"]): void {
+  #buryNonsense(entry: DenoKvEntry): void {
     const { keys, clock } = this.#state.database;
+    const place = placeIn(entry);
     this.#units.push(async () => [
-      { key },
-      { key: keys.body(place, NONSENSE), value },
+      { key: entry.key as DenoKvKey },
+      { key: keys.body(place, NONSENSE), value: entry.value },
       ...await buryingOf(keys, place, clock.now(), {
         ...this.#held.pair,
         lane: `#${place}`,
@@ -171,38 +155,40 @@ class RowTaker {
 
   /** Reads the bodies that have keys of their own. */
   async #complete(): Promise<OutboxRow[]> {
-    const bodies = await Promise.all(this.#taken.map((taken) => this.#body(taken)));
+    const { database } = this.#state;
+    const bodies = new Map<FoundRow, Uint8Array | undefined>();
+    await Promise.all(
+      this.#taken.filter(({ stored }) => stored.chunks > 0).map(async (found) => {
+        bodies.set(found, await readBody(database, found.place, found.stored.chunks));
+      }),
+    );
     const rows: OutboxRow[] = [];
-    for (const [n, { flight, position, stored }] of this.#taken.entries()) {
-      const body = bodies[n];
+    for (const found of this.#taken) {
+      const { place, stored } = found;
+      const body = bodies.has(found) ? bodies.get(found) : stored.envelope.body;
       if (body === undefined) {
-        this.#buryIncomplete(flight, position);
+        this.#buryIncomplete(found);
         continue;
       }
-      const envelope = body === stored.envelope.body
-        ? stored.envelope
-        : { ...stored.envelope, body };
-      rows.push({ position, lane: laneOf(envelope), attempts: flight.attempts, envelope });
+      const envelope = stored.chunks === 0 ? stored.envelope : { ...stored.envelope, body };
+      rows.push({ position: place, lane: laneOf(envelope), attempts: stored.attempts, envelope });
     }
     return rows;
   }
 
-  #body(
-    { flight: { place, chunks }, stored }: Taken,
-  ): Uint8Array | Promise<Uint8Array | undefined> {
-    return chunks === 0 ? stored.envelope.body : readBody(this.#state.database, place, chunks);
-  }
-
-  #buryIncomplete({ place, key, id, lane, bytes, attempts }: Flight, position: string): void {
+  #buryIncomplete({ place, key, lane, bytes, stored }: FoundRow): void {
     const { database: { keys, clock }, flights } = this.#state;
-    flights.settle(position);
+    flights.settle(place);
     this.#units.push(async () => [
       { key },
       ...await buryingOf(keys, place, clock.now(), {
         ...this.#held.pair,
-        ...{ lane, id, attempts, row: bytes },
+        lane,
+        id: stored.envelope.id,
+        attempts: stored.attempts,
         error: "Cannot find all of the body",
         isParking: false,
+        row: bytes,
       }),
     ]);
   }

@@ -4,8 +4,7 @@ import { type FoundLease, type Hold, leaseValue, readHold } from "./hold.ts";
 import { blockedLanes } from "./lane_record.ts";
 import { nameOf, type Pair } from "./keys.ts";
 import { MAX_OWN_CHECKS } from "./limits.ts";
-import { PairReader } from "./pair_reader.ts";
-import { positionOf } from "./flights.ts";
+import { PairReader, placeIn } from "./pair_reader.ts";
 import type { RelayWatch } from "./relay_watch.ts";
 import type { SessionState } from "./session_state.ts";
 import { shareOf } from "./shares.ts";
@@ -33,13 +32,13 @@ export class SessionHoldings {
    * long ago that it looked around.
    */
   async canGoOn(): Promise<boolean> {
-    const { held, flights } = this.#state;
+    const { held } = this.#state;
     const pairs = [...held.values()];
     const mayHaveMore = pairs.some(({ reader, isLeft }) =>
       !isLeft && reader?.isExhausted === false
     );
     if (!mayHaveMore || ++this.#reads % READS_PER_LOOK === 0) return false;
-    if (pairs.some(({ isLeft, name }) => isLeft && flights.countOf(name) === 0)) return false;
+    if (pairs.some(({ isLeft, inFlight }) => isLeft && inFlight.size === 0)) return false;
     const before = this.#others;
     await this.#hold();
     return this.#others === before;
@@ -59,12 +58,15 @@ export class SessionHoldings {
 
   #look(): Promise<Survey> {
     const { database, held } = this.#state;
-    const isLarge = [...held.values()].some(({ reader }) => reader?.isExhausted === false);
-    return lookAround(database, this.#topics, isLarge);
+    const known = new Map<string, Pair>();
+    for (const { name, pair, reader } of held.values()) {
+      if (reader?.isExhausted === false) known.set(name, pair);
+    }
+    return lookAround(database, this.#topics, known);
   }
 
   async #change({ active }: Survey): Promise<boolean> {
-    const { held, flights } = this.#state;
+    const { held } = this.#state;
     for (let tries = 1;; tries++) {
       const hold = await this.#hold();
       const { fence } = this.#state;
@@ -73,11 +75,11 @@ export class SessionHoldings {
         self: fence.id,
         hold,
         active,
-        held: holdings.map(({ pair, name }) => ({ pair, inFlight: flights.countOf(name) })),
+        held: holdings.map(({ pair, inFlight }) => ({ pair, isBusy: inFlight.size > 0 })),
         topics: this.#topics,
       });
       for (const holding of holdings) holding.isLeft = left.has(holding.name);
-      const freed = holdings.filter(({ name, isLeft }) => isLeft && flights.countOf(name) === 0);
+      const freed = holdings.filter(({ isLeft, inFlight }) => isLeft && inFlight.size === 0);
       const isDone = await this.#claim(hold, taken, freed.map(({ pair }) => pair));
       if (isDone || tries === MAX_TRIES) {
         this.isHungry = [...active.keys()].some((name) => !held.has(name));
@@ -90,7 +92,6 @@ export class SessionHoldings {
   async #claim(hold: Hold, taken: readonly Pair[], freed: readonly Pair[]): Promise<boolean> {
     const { database, held, fence, turns } = this.#state;
     const changes = [...changesOf(hold, fence.id, taken, freed)];
-    for (const pair of freed) held.delete(nameOf(pair));
     const size = MAX_OWN_CHECKS - 1;
     for (let n = 0; n === 0 || n < changes.length; n += size) {
       const part = changes.slice(n, n + size);
@@ -103,6 +104,7 @@ export class SessionHoldings {
       if (part.length === 0 && !fence.isDue) return true;
       if (!await turns.take(() => fence.commit(act))) return false;
       const topics = new Set(part.map(({ topic }) => topic));
+      for (const pair of freed) if (topics.has(pair.topic)) held.delete(nameOf(pair));
       await this.#take(taken.filter(({ topic }) => topics.has(topic)));
     }
     return true;
@@ -110,24 +112,25 @@ export class SessionHoldings {
 
   async #take(pairs: readonly Pair[]): Promise<void> {
     const { database, held } = this.#state;
-    await Promise.all(pairs.map(async (pair) => {
+    const lanes = await blockedLanes(database, pairs);
+    for (const [n, pair] of pairs.entries()) {
       const name = nameOf(pair);
-      const blocked = await blockedLanes(database, pair);
-      held.set(name, { name, pair, blocked, reader: undefined, isLeft: false });
-    }));
+      const [blocked = new Map(), inFlight] = [lanes[n], new Map()];
+      held.set(name, { name, pair, blocked, inFlight, reader: undefined, isLeft: false });
+    }
   }
 
   /** Lets what it holds be read on, or from the front. */
   async #read({ findings }: Survey): Promise<void> {
     const { database, held, flights, version } = this.#state;
     await Promise.all([...held.values()].map(async (holding) => {
-      const { pair, name, reader } = holding;
+      const { pair, name, blocked, reader } = holding;
       if (findings !== undefined) {
         const { tickets = [], rows = [] } = findings.get(name) ?? {};
-        const given = rows.filter(({ place }) => !flights.isKnown(positionOf(pair, place)));
+        const given = rows.filter((row) => !flights.isKnown(placeIn(row)));
         holding.reader = PairReader.of(database, pair, { tickets, rows: given });
       } else if (reader?.isExhausted === false) {
-        await reader.renewTickets();
+        if (blocked.size > 0) await reader.renewTickets();
       } else {
         holding.reader = new PairReader(database, pair, version);
       }

@@ -1,5 +1,5 @@
 import type { Fence } from "./fence.ts";
-import type { Flights } from "./flights.ts";
+import type { Flights, LaneInFlight } from "./flights.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import type { Pair } from "./keys.ts";
 import type { Block } from "./lane_record.ts";
@@ -13,6 +13,8 @@ export interface HeldPair {
   readonly pair: Pair;
   /** The lanes whose rows may not be read from the queue. */
   readonly blocked: Map<string, Block>;
+  /** Its lanes with rows in flight. */
+  readonly inFlight: Map<string, LaneInFlight>;
   /** Reads it; none if it is to be read from the front. */
   reader: PairReader | undefined;
   /** Whether it is to be let go: nothing more is read of it. */

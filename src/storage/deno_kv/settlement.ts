@@ -27,8 +27,8 @@ export async function unitsOf(
   const settlement = new Settlement(state, keepPublished);
   const units: Unit[] = [];
   for (const each of settled) {
-    const unit = await settlement.unitOf(each);
-    if (unit.length > 0) units.push(unit);
+    const unit = settlement.unitOf(each);
+    units.push(unit instanceof Promise ? await unit : unit);
   }
   return units;
 }
@@ -37,9 +37,9 @@ class Settlement {
   readonly #state: SessionState;
   readonly #keepPublished: boolean;
   readonly #nowMs: number;
-  /** The rows that are gone, or are no more where they were; and how many of each lane. */
+  /** The rows of opened lanes that are gone or have failed, and how many of each lane. */
   readonly #done: Set<Flight> = new Set();
-  readonly #doneOf: Map<LaneInFlight | undefined, number> = new Map();
+  readonly #doneOf: Map<LaneInFlight, number> = new Map();
 
   constructor(state: SessionState, keepPublished: boolean) {
     this.#state = state;
@@ -52,7 +52,7 @@ class Settlement {
     if (!isBack) this.#isDone(flight);
     switch (outcome.outcome) {
       case "published":
-        return [...this.#remove(flight), ...this.#keep(flight)];
+        return this.#publish(flight);
       case "failed":
         return this.#wait(flight, outcome.retryAfterMs);
       case "dead":
@@ -62,93 +62,92 @@ class Settlement {
     }
   }
 
+  #publish(flight: Flight): Unit {
+    const removal = this.#remove(flight);
+    const isAll = flight.stored.chunks === 0 && !this.#keepPublished;
+    return isAll ? removal : [...removal, ...this.#keep(flight)];
+  }
+
   #isDone(flight: Flight): void {
-    const lane = this.#state.flights.lane(flight.pairName, flight.lane);
+    const { inLane } = flight;
+    if (inLane.ticket === undefined) return; // nothing is to be known of its lane
     this.#done.add(flight);
-    this.#doneOf.set(lane, (this.#doneOf.get(lane) ?? 0) + 1);
+    this.#doneOf.set(inLane, (this.#doneOf.get(inLane) ?? 0) + 1);
   }
 
   /** Takes a row out; and if its lane had to wait, and nothing else has to, ends that. */
-  #remove({ key, pair, pairName, lane }: Flight): Write[] {
-    const { database: { keys }, flights, held } = this.#state;
-    const writes: Write[] = [{ key }];
-    const inFlight = flights.lane(pairName, lane);
-    if (inFlight?.ticket === undefined || !inFlight.isWhole) return writes;
-    const isLast = this.#doneOf.get(inFlight) === inFlight.count;
-    if (inFlight.isTurnedBack || !isLast) return writes;
-    held.get(pairName)?.blocked.delete(lane);
-    return [...writes, { key: keys.lane(pair, lane) }, { key: keys.ticket(pair, inFlight.ticket) }];
+  #remove({ key, held, lane, inLane }: Flight): Write[] {
+    const { keys } = this.#state.database;
+    if (inLane.ticket === undefined || !inLane.isWhole || inLane.isTurnedBack) return [{ key }];
+    if (this.#doneOf.get(inLane) !== inLane.count) return [{ key }];
+    held.blocked.delete(lane);
+    return [{ key }, { key: keys.lane(held.pair, lane) }, {
+      key: keys.ticket(held.pair, inLane.ticket),
+    }];
   }
 
   /** Keeps what was published, or deletes the rest of it. */
-  #keep({ place, bytes, chunks }: Flight): Write[] {
+  #keep({ place, bytes, stored: { chunks } }: Flight): Write[] {
     const { keys } = this.#state.database;
     if (this.#keepPublished) return [{ key: keys.doneRow(this.#nowMs, place), value: bytes }];
     return Array.from({ length: chunks }, (_, n) => ({ key: keys.body(place, n) }));
   }
 
   #wait(flight: Flight, retryAfterMs: number): Write[] {
-    const { database, flights, held } = this.#state;
-    const { pair, pairName, lane, place, attempts, key, isWaiting } = flight;
+    const { database } = this.#state;
+    const { held, lane, inLane, place, key, isWaiting, bytes, stored } = flight;
     const ticket = ticketFor(lane, this.#nowMs + retryAfterMs);
-    held.get(pairName)?.blocked.set(lane, ticket.dueMs);
-    const inFlight = flights.lane(pairName, lane);
     const writes: Write[] = [
       {
-        key: database.keys.waitingRow(pair, lane, place),
-        value: withAttempts(flight.bytes, attempts + 1),
+        key: database.keys.waitingRow(held.pair, lane, place),
+        value: withAttempts(bytes, stored.attempts + 1),
       },
-      ...laneWaits(database, pair, ticket),
+      ...laneWaits(database, held.pair, ticket),
     ];
     if (!isWaiting) writes.push({ key });
-    if (inFlight?.ticket !== undefined) {
-      writes.push({ key: database.keys.ticket(pair, inFlight.ticket) });
+    if (inLane.ticket !== undefined) {
+      writes.push({ key: database.keys.ticket(held.pair, inLane.ticket) });
     }
-    if (inFlight !== undefined) {
-      inFlight.ticket = ticket;
-      inFlight.isWhole = false;
-      inFlight.hasFailed = true;
-    }
+    held.blocked.set(lane, ticket.dueMs);
+    inLane.ticket = ticket;
+    inLane.isWhole = false;
+    inLane.hasFailed = true;
     return writes;
   }
 
   async #bury(flight: Flight, error: string, continues: boolean): Promise<Write[]> {
     const { keys } = this.#state.database;
-    const { pair, lane, id, place, bytes, attempts, key } = flight;
+    const { held, lane, place, bytes, stored, key } = flight;
     const isParking = !continues && isKeyLane(lane);
     const burying = await buryingOf(keys, place, this.#nowMs, {
-      ...pair,
+      ...held.pair,
       lane,
-      id,
-      attempts: attempts + 1,
+      id: stored.envelope.id,
+      attempts: stored.attempts + 1,
       error,
       isParking,
       row: bytes,
     });
     if (!isParking) return [...this.#remove(flight), ...burying];
-    const mark = { key: keys.waitingRow(pair, lane, place), value: MARK };
+    const mark = { key: keys.waitingRow(held.pair, lane, place), value: MARK };
     const writes = flight.isWaiting ? [mark] : [{ key }, mark];
     return [...writes, ...burying, ...this.#park(flight)];
   }
 
   /** Parks a lane; unless there may be something to read before the row that is dead. */
-  #park(flight: Flight): Write[] {
-    const { database, flights, held } = this.#state;
-    const { pair, pairName, lane, place } = flight;
-    const inFlight = flights.lane(pairName, lane);
-    const blocked = held.get(pairName)?.blocked;
-    if (inFlight === undefined || blocked === undefined) return [];
-    inFlight.isWhole = false;
-    const isFirst = flights.rowsOf(pairName, lane)
+  #park({ held, lane, inLane, place }: Flight): Write[] {
+    const { database, flights } = this.#state;
+    const { ticket } = inLane;
+    inLane.isWhole = false;
+    const isFirst = flights.rowsOf(inLane)
       .every((other) => other.place >= place || !other.isWaiting || this.#done.has(other));
-    if (inFlight.hasFailed || (inFlight.ticket !== undefined && !isFirst)) return [];
-    const before = blocked.get(lane);
+    if (inLane.hasFailed || (ticket !== undefined && !isFirst)) return [];
+    const before = held.blocked.get(lane);
     const parkedAt = typeof before === "string" && before < place ? before : place;
-    blocked.set(lane, parkedAt);
-    const writes = [laneParks(database, pair, lane, parkedAt)];
-    if (inFlight.ticket === undefined) return writes;
-    writes.push({ key: database.keys.ticket(pair, inFlight.ticket) });
-    inFlight.ticket = undefined;
-    return writes;
+    held.blocked.set(lane, parkedAt);
+    const writes = [laneParks(database, held.pair, lane, parkedAt)];
+    if (ticket === undefined) return writes;
+    inLane.ticket = undefined;
+    return [...writes, { key: database.keys.ticket(held.pair, ticket) }];
   }
 }

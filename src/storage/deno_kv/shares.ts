@@ -4,8 +4,8 @@ import { nameOf, type Pair } from "./keys.ts";
 /** A partition that a session holds. */
 export interface Holding {
   readonly pair: Pair;
-  /** How many rows the session has of it. */
-  readonly inFlight: number;
+  /** Whether the session has rows of it. */
+  readonly isBusy: boolean;
 }
 
 /** What there is to share. */
@@ -70,8 +70,8 @@ export function holderOf({ leases, relays }: Hold, { topic, partition }: Pair): 
  * every other one that has something to read, so that others have their part of the work too.
  */
 function byUse(own: readonly Holding[], { active }: Sharing): Holding[] {
-  const busy = own.filter(({ inFlight }) => inFlight > 0);
-  const idle = own.filter(({ inFlight }) => inFlight === 0);
+  const busy = own.filter(({ isBusy }) => isBusy);
+  const idle = own.filter(({ isBusy }) => !isBusy);
   const full = idle.filter(({ pair }) => active.has(nameOf(pair)));
   const empty = idle.filter(({ pair }) => !active.has(nameOf(pair)));
   const even = (_: Holding, n: number) => n % 2 === 0;

@@ -67,12 +67,13 @@ export function decodeRow(bytes: unknown): StoredRow | undefined {
   const view = viewOf(bytes);
   const end = HEAD_BYTES + view.getUint32(15);
   if (end > bytes.length) return undefined;
-  const envelope = envelopeOf(bytes.subarray(HEAD_BYTES, end), bytes.subarray(end));
-  return envelope && {
+  const attributes = parse(bytes.subarray(HEAD_BYTES, end));
+  if (!isAttributes(attributes)) return undefined;
+  return {
     attempts: view.getUint32(1),
     storedAtMs: view.getFloat64(5),
     chunks: view.getUint16(13),
-    envelope,
+    envelope: envelopeOf(attributes, bytes.subarray(end)),
   };
 }
 
@@ -103,67 +104,89 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** In this order; another one is another version. */
+/** The attributes in their order; what is missing at the end is left out. Another order is another version. */
+type Attributes = readonly [
+  id: string,
+  type: string,
+  topic: string,
+  source: string,
+  timeMs: number,
+  contentType: string,
+  key: string | null,
+  headers: Readonly<Record<string, string>> | null,
+  /** Null if it is the id, as it is for whatever begins a conversation. */
+  correlationId: string | null,
+  causationId: string | null,
+  traceparent: string | null,
+  schemaVersion: string | null,
+];
+
 function attributesOf(envelope: Envelope): readonly unknown[] {
-  const timeMs = envelope.time.getTime();
+  const { id, time, headers, correlationId } = envelope;
+  const timeMs = time.getTime();
   if (Number.isNaN(timeMs)) {
     throw new RangeError(`Cannot store "${envelope.type}" as its time is no time`);
   }
-  return [
-    envelope.id,
+  const attributes: Attributes = [
+    id,
     envelope.type,
     envelope.topic,
     envelope.source,
     timeMs,
-    envelope.correlationId,
     envelope.contentType,
-    envelope.headers,
     envelope.key ?? null,
+    Object.keys(headers).length === 0 ? null : headers,
+    correlationId === id ? null : correlationId,
     envelope.causationId ?? null,
     envelope.traceparent ?? null,
     envelope.schemaVersion ?? null,
   ];
+  return attributes.slice(0, attributes.findLastIndex((each) => each !== null) + 1);
 }
 
-function envelopeOf(attributes: Uint8Array, body: Uint8Array): Envelope | undefined {
-  const parts = parse(attributes);
-  if (parts === undefined) return undefined;
-  const [id, type, topic, source, timeMs, correlationId, contentType, headers] = parts;
-  const needed = [id, type, topic, source, correlationId, contentType];
-  if (!needed.every(isText) || typeof timeMs !== "number" || !isHeaders(headers)) return undefined;
-  const options = parts.slice(8);
-  if (!options.every((option) => option === null || isText(option))) return undefined;
-  const [key, causationId, traceparent, schemaVersion] = options.map((each) => each ?? undefined);
+function envelopeOf(attributes: Attributes, body: Uint8Array): Envelope {
+  const [id, type, topic, source, timeMs, contentType, key, headers, correlationId] = attributes;
   return {
     id,
     type,
     topic,
     source,
     time: new Date(timeMs),
-    key,
-    correlationId,
-    causationId,
-    traceparent,
-    schemaVersion,
+    key: key ?? undefined,
+    correlationId: correlationId ?? id,
+    causationId: attributes[9] ?? undefined,
+    traceparent: attributes[10] ?? undefined,
+    schemaVersion: attributes[11] ?? undefined,
     contentType,
-    headers,
+    headers: headers ?? {},
     body,
-  } as Envelope;
+  };
 }
 
-function parse(attributes: Uint8Array): readonly unknown[] | undefined {
+function parse(attributes: Uint8Array): unknown {
   try {
-    const parts: unknown = JSON.parse(decoder.decode(attributes));
-    return Array.isArray(parts) && parts.length === 12 ? parts : undefined;
+    return JSON.parse(decoder.decode(attributes));
   } catch {
     return undefined;
   }
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === "string";
+/** The attributes that must be there. */
+const NEEDED = ["string", "string", "string", "string", "number", "string"];
+const HEADERS = 7;
+
+function isAttributes(value: unknown): value is Attributes {
+  if (!Array.isArray(value) || value.length < NEEDED.length) return false;
+  for (let n = 0; n < value.length; n++) {
+    const part = value[n];
+    const type: string = n === HEADERS && isHeaders(part) ? "string" : typeof part;
+    const isMissing = n >= NEEDED.length && part === null;
+    if (!isMissing && type !== (NEEDED[n] ?? "string")) return false;
+  }
+  return true;
 }
 
-function isHeaders(value: unknown): value is Record<string, string> {
-  return typeof value === "object" && value !== null && Object.values(value).every(isText);
+function isHeaders(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string");
 }

@@ -1,7 +1,7 @@
 import { PARTITIONS } from "../mod.ts";
 import type { DenoKvEntry, DenoKvSelector } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
-import { nameOf, type Pair } from "./keys.ts";
+import { nameOf, type Pair, partitionText, type Ticket } from "./keys.ts";
 import { LIST_PAGE } from "./limits.ts";
 import type { Findings } from "./pair_reader.ts";
 import { queueEntryOf } from "./queue_entry.ts";
@@ -18,16 +18,16 @@ export interface Survey {
  * Looks for partitions with something to read.
  *
  * @param topics Those to look at, as they are in keys; `null` are all.
- * @param isLarge Whether there is so much that a page will not hold it.
+ * @param known Those of which that is known, by name. If there is one, a page will not hold all.
  */
 export async function lookAround(
   database: KvDatabase,
   topics: readonly string[] | null,
-  isLarge: boolean,
+  known: ReadonlyMap<string, Pair>,
 ): Promise<Survey> {
-  const little = isLarge ? undefined : await lookAtAll(database, topics);
+  const little = known.size > 0 ? undefined : await lookAtAll(database, topics);
   if (little !== undefined) return little;
-  return { active: await lookAtEach(database, topics), findings: undefined };
+  return { active: await activePairs(database, topics, known), findings: undefined };
 }
 
 /** One page of each topic; `undefined` if one does not hold all. */
@@ -41,31 +41,36 @@ async function lookAtAll(
   if (pages.some(({ length }) => length === LIST_PAGE)) return undefined;
   const nowMs = clock.now();
   const active = new Map<string, Pair>();
-  const findings = new Map<string, Findings>();
+  const all = new Map<string, { readonly tickets: Ticket[]; readonly rows: DenoKvEntry[] }>();
   for (const entry of pages.flat()) {
     const found = queueEntryOf(keys, entry);
     if (found === undefined) continue;
     if (found.type === "ticket" && found.ticket.dueMs > nowMs) continue;
     const name = nameOf(found.pair);
+    const { tickets, rows } = all.get(name) ?? { tickets: [], rows: [] };
+    all.set(name, { tickets, rows });
     active.set(name, found.pair);
-    const { tickets, rows } = findings.get(name) ?? { tickets: [], rows: [] };
     if (found.type === "ticket") tickets.push(found.ticket);
-    else rows.push({ place: found.place, entry: found.entry });
-    findings.set(name, { tickets, rows });
+    else rows.push(entry);
   }
-  return { active, findings };
+  return { active, findings: all };
 }
 
-/** The first entry of every partition. */
-async function lookAtEach(
+/** The partitions with something to read, by name, beside those that are known. */
+export async function activePairs(
   database: KvDatabase,
   topics: readonly string[] | null,
+  known: ReadonlyMap<string, Pair> = new Map(),
 ): Promise<Map<string, Pair>> {
-  const active = new Map<string, Pair>();
+  const active = new Map(known);
   for (const topic of topics ?? await storedTopics(database)) {
-    const pairs = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition }));
-    const isActive = await Promise.all(pairs.map((pair) => hasSomething(database, pair)));
-    for (const [n, pair] of pairs.entries()) {
+    const pairs = Array.from(
+      { length: PARTITIONS },
+      (_, n) => ({ topic, partition: partitionText(n) }),
+    );
+    const others = pairs.filter((pair) => !known.has(nameOf(pair)));
+    const isActive = await Promise.all(others.map((pair) => hasSomething(database, pair)));
+    for (const [n, pair] of others.entries()) {
       if (isActive[n]) active.set(nameOf(pair), pair);
     }
   }

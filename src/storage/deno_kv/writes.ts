@@ -1,11 +1,6 @@
 import type { DenoKvAtomic, DenoKvKey } from "./deno_kv.ts";
-import {
-  COMMIT_BUDGET,
-  costOfDelete,
-  costOfSet,
-  type DenoKvBudget,
-  sumOf,
-} from "./transaction_budget.ts";
+import { keySize } from "./key_size.ts";
+import { MAX_MUTATIONS, MAX_TOTAL_BYTES, MAX_TOTAL_KEY_BYTES } from "./limits.ts";
 import { valueSize } from "./value_size.ts";
 
 /** Sets a key, or deletes it where there is no value. */
@@ -33,35 +28,42 @@ export function addWrites(operation: DenoKvAtomic, writes: Iterable<Write>): voi
 export function partsOf(units: readonly Unit[]): Write[][] {
   let part: Write[] = [];
   const parts = [part];
-  let used = RESERVE;
+  let room = new Room();
   for (const unit of units) {
-    const cost = sumOf(unit.map(costOf));
-    const together = sumOf([used, cost]);
-    if (part.length > 0 && !fits(together)) {
+    const next = room.after(unit);
+    if (part.length > 0 && !next.isEnough) {
       part = [];
       parts.push(part);
-      used = sumOf([RESERVE, cost]);
+      room = new Room().after(unit);
     } else {
-      used = together;
+      room = next;
     }
-    part.push(...unit);
+    for (const write of unit) part.push(write);
   }
   return parts;
 }
 
-/** What a commit needs for the key of the relay and for leases, beside the units. */
-const RESERVE: DenoKvBudget = {
-  checks: 1,
-  mutations: 1,
-  totalBytes: 8_192,
-  totalKeyBytes: 2_048,
-};
+/** What is left of a commit, beside what it needs for the key of the relay and for leases. */
+class Room {
+  #mutations = MAX_MUTATIONS - 1;
+  #bytes = MAX_TOTAL_BYTES - 8_192;
+  #keyBytes = MAX_TOTAL_KEY_BYTES - 2_048;
 
-function costOf({ key, value }: Write): DenoKvBudget {
-  return value === undefined ? costOfDelete(key) : costOfSet(key, valueSize(value));
-}
+  get isEnough(): boolean {
+    return this.#mutations >= 0 && this.#bytes >= 0 && this.#keyBytes >= 0;
+  }
 
-function fits({ mutations, totalBytes, totalKeyBytes }: DenoKvBudget): boolean {
-  return mutations <= COMMIT_BUDGET.mutations && totalBytes <= COMMIT_BUDGET.totalBytes &&
-    totalKeyBytes <= COMMIT_BUDGET.totalKeyBytes;
+  /** What is left after more writes. */
+  after(unit: Unit): Room {
+    const room = new Room();
+    room.#mutations = this.#mutations - unit.length;
+    room.#bytes = this.#bytes;
+    room.#keyBytes = this.#keyBytes;
+    for (const { key, value } of unit) {
+      const keyBytes = keySize(key);
+      room.#keyBytes -= keyBytes;
+      room.#bytes -= value === undefined ? keyBytes : 2 * keyBytes + valueSize(value);
+    }
+    return room;
+  }
 }
