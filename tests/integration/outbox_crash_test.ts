@@ -3,12 +3,8 @@ import assert from "node:assert/strict";
 import { startPostgres } from "../services/postgres.ts";
 import { assertComplete, Ledger } from "./outbox/ledger.ts";
 import { ledgerPublisher } from "./outbox/ledger_publisher.ts";
-import {
-  assertComplete,
-  Noted,
-  type PostgresOutbox,
-  postgresOutbox,
-} from "./outbox/postgres_outbox.ts";
+import { Noted } from "./outbox/messages.ts";
+import { type PostgresOutbox, postgresOutbox } from "./outbox/postgres_outbox.ts";
 import { startRelay } from "./outbox/relay_control.ts";
 
 const server = await startPostgres();
@@ -115,10 +111,8 @@ async function contents({ pool }: PostgresOutbox) {
   const rowsOf = async (statement: string) => (await pool.query(statement)).rows;
   return {
     stored: (await rowsOf("select id from sluice_outbox")).length,
-    waiting: await rowsOf(
-      "select topic, lane, position, id from sluice_outbox_waiting order by position",
-    ),
-    lanes: await rowsOf("select topic, lane, attempts, retry_at from sluice_outbox_lane"),
+    waiting: await rowsOf("select * from sluice_outbox_waiting order by position"),
+    lanes: await rowsOf("select * from sluice_outbox_lane"),
   };
 }
 

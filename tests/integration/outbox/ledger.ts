@@ -33,11 +33,12 @@ export class Ledger implements AsyncDisposable {
   /** Is awaited before a call is answered, after it has been written down. A test may change it. */
   beforeAnswer: (entries: readonly Entry[]) => void | Promise<void> = () => {};
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #end: AbortController = new AbortController();
   readonly #waiting: Set<() => void> = new Set();
 
   constructor() {
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      { hostname: "127.0.0.1", port: 0, onListen() {}, signal: this.#end.signal },
       (request) => this.#answer(request),
     );
   }
@@ -66,7 +67,8 @@ export class Ledger implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    this.#end.abort(); // also those who still wait for an answer
+    await this.#server.finished;
   }
 
   async #answer(request: Request): Promise<Response> {
