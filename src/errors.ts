@@ -28,6 +28,7 @@ export type SluiceErrorCode =
   | "publish"
   | "replay_log_full"
   | "schema_version"
+  | "slot_lost"
   | "sse_parse"
   | "stream_failure"
   | "stream_gone"

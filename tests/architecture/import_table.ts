@@ -77,6 +77,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: [],
     packages: [],
   },
+  "storage/postgres_log": {
+    lives: "the tail of Postgres' log as a source of relays, over logical replication",
+    folders: ["message", "resilience", "storage"],
+    types: ["storage/postgres"],
+    packages: ["pg-logical-replication"],
+  },
   "storage/deno_kv": {
     lives: "a storage on Deno KV",
     folders: ["message", "stream", "resilience", "storage"],

@@ -1,0 +1,203 @@
+import { LogicalReplicationService, PgoutputPlugin } from "pg-logical-replication";
+import { type Clock, sleep, systemClock } from "../../clock.ts";
+import { withDeadline } from "../../resilience/mod.ts";
+import { formatLsn, type Lsn, parseLsn } from "./lsn.ts";
+
+/** Takes what a stream brings, in the order of the log. What it throws ends the stream. */
+export interface LogSink {
+  /** A transaction begins whose commit stands at `lsn`. All that comes before its end was committed. */
+  begin(lsn: Lsn, xid: number, committedAt: Date): void;
+  /** The transaction has inserted a row into a table of the publication. */
+  insert(schema: string, table: string): void;
+  /** The transaction has left a message in the log. The content is valid during the call alone. */
+  message(prefix: string, content: Uint8Array): void;
+  /** The transaction ends. */
+  commit(endLsn: Lsn): void;
+  /** All that the server has to tell of what stands before `lsn` has been told. */
+  reached(lsn: Lsn): void;
+  /** Resolves when there is room for more; `undefined` if there is. */
+  room(): Promise<void> | undefined;
+}
+
+/** What {@linkcode ReplicationStream.open} needs. */
+export interface StreamOptions {
+  /** How `pg` is to connect. */
+  readonly connection: Readonly<Record<string, unknown>>;
+  readonly slot: string;
+  readonly publication: string;
+  /** Up to where the slot was confirmed. */
+  readonly confirmed: Lsn;
+  /** How long connecting may take, and how long the server may be silent after it was asked to answer. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Gives up connecting. */
+  readonly signal: AbortSignal;
+}
+
+/** How long the good-bye to a server may take that does not answer. */
+const CLOSE_MS = 1_000;
+
+/** The messages of `PgoutputPlugin` that are of use here. */
+type Decoded = ReturnType<PgoutputPlugin["parse"]>;
+
+/**
+ * A connection that reads the log through a slot, until it breaks or is closed. What the client library
+ * would acknowledge by itself it leaves alone: that would be what has come, and not what is done.
+ */
+export class ReplicationStream {
+  /** Resolves when the stream has ended, to what it broke of. */
+  readonly ended: Promise<unknown>;
+  readonly #service: LogicalReplicationService;
+  readonly #sink: LogSink;
+  readonly #options: StreamOptions;
+  #end: (error: unknown) => void = () => {};
+  #confirmed: Lsn;
+  #isOver = false;
+  /** Whether something has come since the server was asked to answer. */
+  #isHeard = true;
+  #cancelTimer: (() => void) | undefined;
+
+  private constructor(options: StreamOptions, sink: LogSink) {
+    this.#options = options;
+    this.#sink = sink;
+    this.#confirmed = options.confirmed;
+    this.#service = new LogicalReplicationService(options.connection, {
+      // The timer of the library acknowledges the last place that has come.
+      acknowledge: { auto: false, timeoutSeconds: 0 },
+      flowControl: { enabled: true },
+    });
+    this.ended = new Promise((resolve) => this.#end = resolve);
+    this.#service.on("error", (error) => this.#end(error));
+    this.#service.on("heartbeat", (lsn) => this.#guard(() => this.#sink.reached(parseLsn(lsn))));
+    // The library reads nothing more from its socket until the promise is resolved.
+    this.#service.on("data", () => this.#isOver ? undefined : this.#sink.room());
+  }
+
+  /**
+   * Connects, and resolves when the server sends.
+   *
+   * @throws Whatever the server or the network has refused it with, a `DOMException` named
+   * `"TimeoutError"`, or the reason of the signal.
+   */
+  static async open(options: StreamOptions, sink: LogSink): Promise<ReplicationStream> {
+    const stream = new ReplicationStream(options, sink);
+    const { timeoutMs, clock, signal } = options;
+    try {
+      await withDeadline(timeoutMs, () => stream.#start(), { clock, signal });
+    } catch (error) {
+      await stream.close();
+      throw error;
+    }
+    stream.#schedule();
+    return stream;
+  }
+
+  /** Says that all before a place is done, so that it does not come again. */
+  acknowledge(lsn: Lsn): void {
+    if (lsn <= this.#confirmed || this.#isOver) return;
+    this.#confirmed = lsn;
+    this.#send(false);
+  }
+
+  /** Asks the server up to where it is; see {@linkcode LogSink.reached}. */
+  ask(): void {
+    if (!this.#isOver) this.#send(true);
+  }
+
+  /** Ends the stream. It never rejects. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    this.#cancelTimer?.();
+    this.#end(undefined);
+    // What still waits for room is let through, so that the library reads on and sees the end.
+    await sleep(systemClock, 0);
+    const stopping = this.#service.stop().catch(() => {});
+    await withDeadline(CLOSE_MS, () => stopping).catch(() => {});
+  }
+
+  #start(): Promise<void> {
+    const { slot, publication } = this.#options;
+    const decoder = new PgoutputPlugin({
+      protoVersion: 1,
+      publicationNames: [publication],
+      messages: true,
+    });
+    // As the library keeps back what is to wait for room, and not what the server says about places,
+    // the order of both is that in which they are decoded.
+    const plugin = {
+      name: decoder.name,
+      options: decoder.options,
+      start: decoder.start.bind(decoder),
+      parse: (bytes: Parameters<PgoutputPlugin["parse"]>[0]) =>
+        this.#guard(() => this.#take(decoder.parse(bytes))),
+    };
+    return new Promise((resolve, reject) => {
+      this.#service.on("start", () => resolve());
+      // 0/0 is where the slot was confirmed. The library would go on behind what it has received.
+      this.#service.subscribe(plugin, slot, "0/0").then(
+        () => this.#end(new Error("The server has ended the stream")),
+        (error) => {
+          reject(error);
+          this.#end(error);
+        },
+      );
+    });
+  }
+
+  /** An error in a listener of a socket would end the process. */
+  #guard(act: () => void): void {
+    if (this.#isOver) return;
+    this.#isHeard = true;
+    try {
+      act();
+    } catch (error) {
+      this.#isOver = true;
+      this.#end(error);
+    }
+  }
+
+  #take(message: Decoded): void {
+    switch (message.tag) {
+      case "begin":
+        return this.#sink.begin(lsnOf(message.commitLsn), message.xid, timeOf(message.commitTime));
+      case "insert":
+        return this.#sink.insert(message.relation.schema, message.relation.name);
+      case "message":
+        return this.#sink.message(message.prefix, message.content);
+      case "commit":
+        return this.#sink.commit(lsnOf(message.commitEndLsn));
+    }
+  }
+
+  #send(asksForAnswer: boolean): void {
+    // The library adds 1 to what it is given, which is to be the last byte that is done. A place is the
+    // first byte that is not: one more, and the server would skip a commit that stands right there.
+    this.#service.acknowledge(formatLsn(this.#confirmed - 1n), asksForAnswer).catch((error) =>
+      this.#end(error)
+    );
+  }
+
+  /** A connection can die without anybody being told, and a server gives up on a client that is silent. */
+  #schedule(): void {
+    const { clock, timeoutMs } = this.#options;
+    this.#cancelTimer = clock.setTimer(() => {
+      if (this.#isOver) return;
+      if (!this.#isHeard) {
+        return this.#end(new DOMException("The server does not answer", "TimeoutError"));
+      }
+      this.#isHeard = this.#sink.room() !== undefined; // then nothing can be heard
+      this.#send(true);
+      this.#schedule();
+    }, timeoutMs);
+  }
+}
+
+/** The library makes nothing of 0/0, where no transaction can stand. */
+function lsnOf(text: string | null): Lsn {
+  return parseLsn(text ?? "0/0");
+}
+
+/** The time that the library gives in microseconds. */
+function timeOf(microseconds: unknown): Date {
+  return new Date(Number(microseconds) / 1_000);
+}
