@@ -52,3 +52,4 @@ export type {
   RelayRetryOptions,
 } from "./relay_options.ts";
 export { BrokerUnavailableError, type RelayReport } from "./relay_worker.ts";
+export { transactional, type TransactionalOptions } from "./transactional.ts";

@@ -1,3 +1,4 @@
+import { systemClock } from "@sluice/cqrs";
 import { denoKvStorage } from "@sluice/cqrs/deno-kv";
 import { outboxRelay } from "@sluice/cqrs/outbox";
 import assert from "node:assert/strict";
@@ -142,8 +143,12 @@ Deno.test("a relay on KV that is killed at any place loses nothing and breaks no
       const end = await relay.ended;
       isOver = end === 0;
       if (!isOver) assert.equal(end, "SIGKILL");
+      // An hour later the lease of the dead has ended.
+      const later = denoKvStorage(kv, {
+        clock: { ...systemClock, now: () => Date.now() + 3_600_000 },
+      });
       const drain = outboxRelay({
-        storage,
+        storage: later,
         broker: ledgerPublisher(ledger.url, "drain"),
         batchSize: 7,
       });
