@@ -115,21 +115,20 @@ export class EventCascade {
   readonly #runtime: CascadeRuntime;
   readonly #scope: LazyScope;
   readonly #outgoing: Emission[] = [];
-  /** The frame that the call came from, if that is in a unit of work, which gets what is emitted. */
+  /** The frame that gets what is emitted, as the call is in a unit of work around it. */
   readonly #around: Frame | undefined;
   /** The frame of the unit of work before whose commit everything is to be done. */
   readonly #host: Frame | undefined;
 
-  /** @param cause The frame that the call came from. */
   constructor(
     runtime: CascadeRuntime,
     scope: LazyScope,
-    cause: Frame | undefined,
+    around?: Frame,
     host?: Frame,
   ) {
     this.#runtime = runtime;
     this.#scope = scope;
-    this.#around = cause !== undefined && cause.units.length > 0 ? cause : undefined;
+    this.#around = around;
     this.#host = host;
   }
 

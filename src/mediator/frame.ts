@@ -35,6 +35,8 @@ export class Frame {
   readonly message: AnyMessage;
   /** The frame whose handler sent or emitted the message. */
   readonly cause: Frame | undefined;
+  /** The cause, if the call began in a unit of work that was open there, so that it gets what is emitted. */
+  readonly around: Frame | undefined;
   /** Where this run gets its services from. */
   scope: LazyScope;
   /** The unit of work that this frame was opened for, as long as it is open. */
@@ -72,6 +74,7 @@ export class Frame {
     this.scope = scope;
     this.#signal = signal;
     this.cause = cause;
+    this.around = parent === undefined && cause?.units[0] !== undefined ? cause : undefined;
     this.#parent = parent;
   }
 

@@ -253,7 +253,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   }
 
   #follow(frame: Frame, scope: LazyScope, result: unknown): Promise<void> {
-    return new EventCascade(this, scope, frame.cause).follow(frame, result);
+    return new EventCascade(this, scope, frame.around).follow(frame, result);
   }
 
   async #cascade(
@@ -264,7 +264,7 @@ export class Mediator implements App<never>, CascadeRuntime {
     const scope = this.#scopeFor(undefined);
     try {
       await starting;
-      await run(new EventCascade(this, scope, undefined));
+      await run(new EventCascade(this, scope));
     } catch (error) {
       await this.#leave(message, scope, undefined).catch(() => {}); // the observer has seen it
       throw error;
