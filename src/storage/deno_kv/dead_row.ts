@@ -1,7 +1,7 @@
 import type { DeadLetter } from "../mod.ts";
 import type { Keys, Pair } from "./keys.ts";
 import { keyText } from "./keys.ts";
-import { decodeRow, peekRow } from "./stored_row.ts";
+import { chunksIn, envelopeIn, isRow } from "./stored_row.ts";
 import type { Write } from "./writes.ts";
 
 /** A dead letter as it is stored. */
@@ -33,12 +33,12 @@ export async function buryingOf(
   diedAtMs: number,
   { error, ...dead }: DeadRow,
 ): Promise<Write[]> {
-  const { topic, partition, lane, id, attempts, isParking, row } = dead;
+  const { topic, name, lane, id, attempts, isParking, row } = dead;
   const shortError = error.slice(0, MAX_ERROR_LENGTH);
   return [
     {
       key: keys.deadLetter(diedAtMs, place),
-      value: { topic, partition, lane, id, attempts, error: shortError, isParking, row },
+      value: { topic, name, lane, id, attempts, error: shortError, isParking, row },
     },
     { key: keys.deadLetterId(await keyText(id), place), value: diedAtMs },
   ];
@@ -46,18 +46,18 @@ export async function buryingOf(
 
 /** Reads a dead letter; `undefined` if it makes no sense. */
 export function deadRowOf(value: unknown): DeadRow | undefined {
-  const { topic, partition, lane, id, attempts, error, isParking, row } = Object(value);
-  const isDead = typeof topic === "string" && typeof partition === "string" &&
+  const { topic, name, lane, id, attempts, error, isParking, row } = Object(value);
+  const isDead = typeof topic === "string" && typeof name === "string" &&
     typeof lane === "string" && typeof id === "string" && typeof attempts === "number" &&
     typeof error === "string" && typeof isParking === "boolean" &&
     (row === null || row instanceof Uint8Array);
-  return isDead ? { topic, partition, lane, id, attempts, error, isParking, row } : undefined;
+  return isDead ? { topic, name, lane, id, attempts, error, isParking, row } : undefined;
 }
 
 /** The keys of what is kept apart of a dead letter. */
 export function bodyKeysOf(keys: Keys, place: string, { row }: DeadRow): Write[] {
   if (row === null) return [{ key: keys.body(place, NONSENSE) }];
-  const { chunks = 0 } = peekRow(row) ?? {};
+  const chunks = isRow(row) ? chunksIn(row) : 0;
   return Array.from({ length: chunks }, (_, n) => ({ key: keys.body(place, n) }));
 }
 
@@ -68,7 +68,7 @@ export function letterOf(
   body: Uint8Array | undefined,
 ): DeadLetter {
   const { attempts, error, id, topic } = dead;
-  const envelope = decodeRow(dead.row)?.envelope ?? {
+  const envelope = envelopeIn(dead.row) ?? {
     id,
     type: "",
     topic,

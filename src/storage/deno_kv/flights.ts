@@ -1,7 +1,7 @@
+import type { Envelope } from "../../message/mod.ts";
 import type { DenoKvKey } from "./deno_kv.ts";
 import type { Ticket } from "./keys.ts";
 import type { HeldPair } from "./session_state.ts";
-import type { StoredRow } from "./stored_row.ts";
 
 /** A lane with rows in flight. */
 export interface LaneInFlight {
@@ -17,24 +17,23 @@ export interface LaneInFlight {
   hasFailed: boolean;
 }
 
-/** A row that was found, and that a session may give. */
-export interface FoundRow {
+/** A row that a session has given and that is not settled. */
+export interface Flight {
+  readonly held: HeldPair;
   /** Its lane, as it is in keys. */
   readonly lane: string;
+  readonly inLane: LaneInFlight;
   readonly place: string;
   /** Where it is stored: in the queue, or with the waiting rows of its lane. */
   readonly key: DenoKvKey;
   readonly isWaiting: boolean;
-  /** What is stored, and what that means. */
-  readonly bytes: Uint8Array;
-  readonly stored: StoredRow;
+  /** What is stored, and the message in it. */
+  readonly row: Uint8Array;
+  readonly envelope: Envelope;
 }
 
-/** A row that a session has given and that is not settled. */
-export interface Flight extends FoundRow {
-  readonly held: HeldPair;
-  readonly inLane: LaneInFlight;
-}
+/** What is to be known of a lane that had to wait. */
+export type Opening = Pick<LaneInFlight, "ticket" | "isWhole">;
 
 /** The rows that a session has given and that are not settled, by their places. */
 export class Flights {
@@ -60,20 +59,19 @@ export class Flights {
     return [...this.#rows.values()].filter(({ inLane }) => inLane === lane);
   }
 
-  /** Adds a row; `opened` tells of its lane, if that had to wait. */
-  add(
-    held: HeldPair,
-    { lane, place, key, isWaiting, bytes, stored }: FoundRow,
-    opened?: Pick<LaneInFlight, "ticket" | "isWhole">,
-  ): void {
+  /** Adds a row; `opening` tells of its lane, if that had to wait. */
+  add(held: HeldPair, row: Omit<Flight, "held" | "inLane">, opening?: Opening): Flight {
+    const { lane, place, key, isWaiting, envelope } = row;
     let inLane = held.inFlight.get(lane);
     if (inLane === undefined) {
-      const { ticket, isWhole = false } = opened ?? {};
+      const { ticket, isWhole = false } = opening ?? {};
       inLane = { count: 0, isTurnedBack: false, ticket, isWhole, hasFailed: false };
       held.inFlight.set(lane, inLane);
     }
     inLane.count++;
-    this.#rows.set(place, { lane, place, key, isWaiting, bytes, stored, held, inLane });
+    const flight = { held, lane, inLane, place, key, isWaiting, row: row.row, envelope };
+    this.#rows.set(place, flight);
+    return flight;
   }
 
   /**

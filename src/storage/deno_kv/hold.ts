@@ -19,7 +19,7 @@ export interface FoundRelay {
   readonly versionstamp: string;
 }
 
-/** Which relay holds the partitions of a topic; also relays that are gone, which hold nothing. */
+/** Which relay holds the partitions of a topic, by name; also relays that are gone, which hold nothing. */
 export interface FoundLease {
   readonly holders: ReadonlyMap<string, string>;
   readonly versionstamp: string;
@@ -60,8 +60,8 @@ export function leaseValue(holders: ReadonlyMap<string, string>): unknown {
 function leaseOf({ value, versionstamp }: DenoKvEntry): FoundLease {
   const holders = new Map<string, string>();
   for (const pair of Array.isArray(value) ? value : []) {
-    const [partition, relay] = Array.isArray(pair) ? pair : [];
-    if (typeof partition === "string" && typeof relay === "string") holders.set(partition, relay);
+    const [name, relay] = Array.isArray(pair) ? pair : [];
+    if (typeof name === "string" && typeof relay === "string") holders.set(name, relay);
   }
   return { holders, versionstamp };
 }

@@ -2,22 +2,22 @@ import type { DenoKvKey, DenoKvKeyPart } from "./deno_kv.ts";
 import { utf8Size } from "./key_size.ts";
 
 /**
- * Where everything of a storage is kept. `P` is its prefix; `place` is a place in the order of a
- * lane (see `place.ts`), `row` a stored message (see `stored_row.ts`).
+ * Where everything of a storage is kept. `P` is its prefix; `pair` is a topic and a partition of it,
+ * `place` a place in the order of a lane (see `place.ts`), `row` a stored message (see `stored_row.ts`).
  *
  * ```text
- * P schema                                               the version of this layout
- * P hold   clock                                         written with every message that is stored
- * P hold   lease     topic                               which relay holds which partition
- * P hold   relay     relay                               what a relay takes, and until when it lives
- * P queue  topic     partition  place                    a row that can be read
- * P queue  topic     partition  dueMs  lane   ticket     a lane to look at, not before that time
- * P lane   topic     partition  lane                     a lane whose rows may not be read from the queue
- * P wait   topic     partition  lane   place             a row of such a lane, or the mark of a dead letter
- * P body   place     n                                   the n-th part of a body that is too large for its row
- * P dead   diedAtMs  place                               a dead letter
- * P id     id        place                               when the dead letter with that id was given up
- * P done   doneAtMs  place                               a row that was published and is kept
+ * P schema                                   the version of this layout
+ * P hold   clock                             written with every message that is stored
+ * P hold   lease     topic                   which relay holds which partition
+ * P hold   relay     relay                   what a relay takes, and until when it lives
+ * P queue  pair      place                   a row that can be read
+ * P queue  pair      dueMs   lane   ticket   a lane to look at, not before that time
+ * P lane   pair      lane                    a lane whose rows may not be read from the queue
+ * P wait   pair      lane    place           a row of such a lane, or the mark of a dead letter
+ * P body   place     n                       the n-th part of a body that is too large for its row
+ * P dead   diedAtMs  place                   a dead letter
+ * P id     id        place                   when the dead letter with that id was given up
+ * P done   doneAtMs  place                   a row that was published and is kept
  * ```
  */
 export class Keys {
@@ -54,42 +54,48 @@ export class Keys {
     return this.#key("hold", "relay", id);
   }
 
-  queueOf(topic: string): DenoKvKey {
-    return this.#key("queue", topic);
+  /** All partitions of a topic. */
+  topic(topic: string): { readonly start: DenoKvKey; readonly end: DenoKvKey } {
+    return { start: this.#key("queue", topic + SEPARATOR), end: this.behindTopic(topic) };
+  }
+
+  /** Where what comes behind a topic begins. */
+  behindTopic(topic: string): DenoKvKey {
+    return this.#key("queue", topic + BEHIND_SEPARATOR);
   }
 
   /** All of a partition: its rows, and behind them its tickets, as numbers come behind texts. */
-  partition({ topic, partition }: Pair): DenoKvKey {
-    return this.#key("queue", topic, partition);
+  partition({ name }: Pair): DenoKvKey {
+    return this.#key("queue", name);
   }
 
-  row({ topic, partition }: Pair, place: string): DenoKvKey {
-    return this.#key("queue", topic, partition, place);
+  row({ name }: Pair, place: string): DenoKvKey {
+    return this.#key("queue", name, place);
   }
 
   /** Where the tickets of a partition begin that are due at a time or later. */
-  ticketsFrom({ topic, partition }: Pair, dueMs: number): DenoKvKey {
-    return this.#key("queue", topic, partition, dueMs);
+  ticketsFrom({ name }: Pair, dueMs: number): DenoKvKey {
+    return this.#key("queue", name, dueMs);
   }
 
-  ticket({ topic, partition }: Pair, { dueMs, lane, id }: Ticket): DenoKvKey {
-    return this.#key("queue", topic, partition, dueMs, lane, id);
+  ticket({ name }: Pair, { dueMs, lane, id }: Ticket): DenoKvKey {
+    return this.#key("queue", name, dueMs, lane, id);
   }
 
-  lanesOf({ topic, partition }: Pair): DenoKvKey {
-    return this.#key("lane", topic, partition);
+  lanesOf({ name }: Pair): DenoKvKey {
+    return this.#key("lane", name);
   }
 
-  lane({ topic, partition }: Pair, lane: string): DenoKvKey {
-    return this.#key("lane", topic, partition, lane);
+  lane({ name }: Pair, lane: string): DenoKvKey {
+    return this.#key("lane", name, lane);
   }
 
-  waiting({ topic, partition }: Pair, lane: string): DenoKvKey {
-    return this.#key("wait", topic, partition, lane);
+  waiting({ name }: Pair, lane: string): DenoKvKey {
+    return this.#key("wait", name, lane);
   }
 
-  waitingRow({ topic, partition }: Pair, lane: string, place: string): DenoKvKey {
-    return this.#key("wait", topic, partition, lane, place);
+  waitingRow({ name }: Pair, lane: string, place: string): DenoKvKey {
+    return this.#key("wait", name, lane, place);
   }
 
   body(place: string, n: number): DenoKvKey {
@@ -124,12 +130,24 @@ export class Keys {
 /** A part of the lanes of a topic, which one relay at a time holds; both as they are in keys. */
 export interface Pair {
   readonly topic: string;
-  readonly partition: string;
+  /** Of topic and partition. */
+  readonly name: string;
 }
 
-/** A partition as it is in keys. */
-export function partitionText(partition: number): string {
-  return partition.toString(36);
+/** What stands between the topic and the partition in a name, and in no topic as it is in keys. */
+const SEPARATOR = "\0";
+
+/** The next character. */
+const BEHIND_SEPARATOR = "\u0001";
+
+/** A partition of a topic. */
+export function pairOf(topic: string, partition: number): Pair {
+  return { topic, name: topic + SEPARATOR + partition.toString(36) };
+}
+
+/** The partition of a topic that has a name. */
+export function pairNamed(name: string): Pair {
+  return { topic: name.slice(0, name.indexOf(SEPARATOR)), name };
 }
 
 /** A reminder to look at a lane. */
@@ -142,11 +160,6 @@ export interface Ticket {
   readonly id: string;
 }
 
-/** The name of a pair among all pairs. */
-export function nameOf({ topic, partition }: Pair): string {
-  return `${partition} ${topic}`;
-}
-
 /** How many bytes a text may have that stands in keys as it is. */
 const MAX_TEXT_BYTES = 300;
 
@@ -156,11 +169,12 @@ const MAX_TEXT_BYTES = 300;
  */
 export function keyText(text: string): string | Promise<string> {
   const isShort = 3 * text.length <= MAX_TEXT_BYTES || utf8Size(text) <= MAX_TEXT_BYTES;
-  return isShort && text.isWellFormed() && text[0] !== DIGEST ? text : digestOf(text);
+  const isPlain = isShort && text.isWellFormed() && text[0] !== DIGEST && !text.includes(SEPARATOR);
+  return isPlain ? text : digestOf(text);
 }
 
 /** What a digest begins with; text that does too has one as well. */
-const DIGEST = "\u0001";
+const DIGEST = "\u0002";
 
 async function digestOf(text: string): Promise<string> {
   const units = Uint16Array.from({ length: text.length }, (_, n) => text.charCodeAt(n));

@@ -5,7 +5,7 @@ import type { KvDatabase } from "./kv_database.ts";
 import { keyText } from "./keys.ts";
 import { laneWaits, ticketFor } from "./lane_record.ts";
 import { readBody } from "./stored_body.ts";
-import { peekRow, withAttempts } from "./stored_row.ts";
+import { chunksIn, isRow, withAttempts } from "./stored_row.ts";
 import type { WakeUps } from "./wake_ups.ts";
 import { addWrites, type Write } from "./writes.ts";
 
@@ -76,7 +76,7 @@ export class KvDeadLetters implements DeadLetters {
   }
 
   async #letter({ dead, diedAtMs, place }: FoundLetter): Promise<DeadLetter> {
-    const { chunks = 0 } = peekRow(dead.row) ?? {};
+    const chunks = isRow(dead.row) ? chunksIn(dead.row) : 0;
     const body = chunks === 0 ? undefined : await readBody(this.#database, place, chunks);
     return letterOf(dead, diedAtMs, body);
   }

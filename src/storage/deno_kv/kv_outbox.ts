@@ -20,7 +20,7 @@ import { KvSession } from "./kv_session.ts";
 import { countAll } from "./kv_statistics.ts";
 import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
 import { RelayWatch } from "./relay_watch.ts";
-import { peekRow } from "./stored_row.ts";
+import { chunksIn, isRow } from "./stored_row.ts";
 import type { WakeUps } from "./wake_ups.ts";
 import { addWrites, partsOf, type Unit } from "./writes.ts";
 
@@ -96,7 +96,7 @@ export class KvOutbox implements OutboxStore<DenoKvTransaction> {
   #deletionOf({ key, value }: Pick<DenoKvEntry, "key" | "value">): Unit {
     const { keys } = this.#database;
     const [doneAtMs, place] = key.slice(-2);
-    const { chunks = 0 } = peekRow(value) ?? {};
+    const chunks = isRow(value) ? chunksIn(value) : 0;
     return [
       { key: keys.doneRow(Number(doneAtMs), String(place)) },
       ...Array.from({ length: chunks }, (_, n) => ({ key: keys.body(String(place), n) })),

@@ -4,7 +4,7 @@ import type { KvDatabase } from "./kv_database.ts";
 import { isKeyLane } from "./lane_text.ts";
 import { blockOf, MARK } from "./lane_record.ts";
 import { queueEntryOf } from "./queue_entry.ts";
-import { peekRow } from "./stored_row.ts";
+import { isRow, storedAtMsIn } from "./stored_row.ts";
 import { activePairs } from "./survey.ts";
 
 /** Counts rows, and finds the oldest. */
@@ -28,7 +28,7 @@ class Tally {
   }
 
   see(value: unknown): void {
-    this.oldestMs = Math.min(this.oldestMs, peekRow(value)?.storedAtMs ?? Infinity);
+    if (isRow(value)) this.oldestMs = Math.min(this.oldestMs, storedAtMsIn(value));
   }
 }
 

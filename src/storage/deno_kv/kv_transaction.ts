@@ -8,7 +8,7 @@ import {
 } from "../mod.ts";
 import type { DenoKvAtomic } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
-import { keyText, type Pair, partitionText } from "./keys.ts";
+import { keyText, type Pair, pairOf } from "./keys.ts";
 import { commitToken, FIRST_VERSION, placeOf } from "./place.ts";
 import { encodeRow } from "./stored_row.ts";
 import { costOfSet, type DenoKvBudget, sumOf, TransactionBudget } from "./transaction_budget.ts";
@@ -84,7 +84,7 @@ export class OpenTransaction implements DenoKvTransaction {
     const envelopes = await writer.envelopes(messages);
     const storedAtMs = this.database.clock.now();
     const encoded = envelopes.map((envelope) => encodeRow(envelope, storedAtMs));
-    const pairs = await Promise.all(envelopes.map(pairOf));
+    const pairs = await Promise.all(envelopes.map(pairFor));
     const added = encoded.map((row, n) => ({ ...row, pair: pairs[n] as Pair }));
     this.client.checkOpen("append");
     this.#budget.spend(sumOf(this.#costsOf(added)));
@@ -125,7 +125,7 @@ const CLOCK_BYTES = 8;
 /** A place like all others, to count bytes with. */
 const SOME_PLACE = placeOf(FIRST_VERSION, commitToken(), 0);
 
-async function pairOf({ topic, key }: Envelope): Promise<Pair> {
+async function pairFor({ topic, key }: Envelope): Promise<Pair> {
   const partition = key === undefined ? anyPartition() : partitionOf(key);
-  return { topic: await keyText(topic), partition: partitionText(partition) };
+  return pairOf(await keyText(topic), partition);
 }

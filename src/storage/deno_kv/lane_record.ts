@@ -54,9 +54,8 @@ export async function blockedLanes(
     const entries = all.length < LIST_PAGE ? all : await database.list({ prefix }, Infinity);
     const lanes = new Map<string, Block>();
     for (const { key, value } of entries) {
-      const [topic, partition, lane] = key.slice(database.keys.depth);
-      const isOfPair = topic === pair.topic && partition === pair.partition;
-      if (isOfPair && typeof lane === "string") lanes.set(lane, blockOf(value));
+      const [name, lane] = key.slice(database.keys.depth);
+      if (name === pair.name && typeof lane === "string") lanes.set(lane, blockOf(value));
     }
     return lanes;
   }));

@@ -1,14 +1,15 @@
+import type { Envelope } from "../../message/mod.ts";
 import { laneOf, type OutboxRow } from "../mod.ts";
 import { buryingOf, NONSENSE } from "./dead_row.ts";
 import type { DenoKvEntry, DenoKvKey } from "./deno_kv.ts";
-import type { FoundRow } from "./flights.ts";
+import type { Flight, Opening } from "./flights.ts";
 import { type OpenedLane, openLanes } from "./lane_opener.ts";
 import { laneWaits, ticketFor } from "./lane_record.ts";
 import { laneText } from "./lane_text.ts";
 import { PairReader, placeIn } from "./pair_reader.ts";
 import { type HeldPair, type SessionState, writeUnits } from "./session_state.ts";
 import { readBody } from "./stored_body.ts";
-import { decodeRow } from "./stored_row.ts";
+import { attemptsIn, chunksIn, envelopeIn } from "./stored_row.ts";
 import type { Unit } from "./writes.ts";
 
 /** Gives up to `maxRows` rows of a partition; fewer only if there are no more of it now. */
@@ -33,7 +34,7 @@ class RowTaker {
   readonly #state: SessionState;
   readonly #held: HeldPair;
   readonly #reader: PairReader;
-  readonly #taken: FoundRow[] = [];
+  readonly #taken: Flight[] = [];
   /** What has to be written before the rows can be given. */
   readonly #units: (() => Unit | Promise<Unit>)[] = [];
 
@@ -64,16 +65,11 @@ class RowTaker {
   #takeLane({ ticket, rows, isWhole }: OpenedLane, maxRows: number): void {
     const { lane } = ticket;
     this.#held.blocked.set(lane, ticket.dueMs);
-    const opened = { ticket, isWhole: isWhole && rows.length <= maxRows };
+    const opening = { ticket, isWhole: isWhole && rows.length <= maxRows };
     for (const entry of rows.slice(0, maxRows)) {
-      const stored = decodeRow(entry.value);
-      const key = entry.key as DenoKvKey;
-      if (stored === undefined) this.#buryNonsense(entry);
-      else {
-        const bytes = entry.value as Uint8Array;
-        const found = { lane, place: placeIn(entry), key, isWaiting: true, bytes, stored };
-        this.#add(found, opened);
-      }
+      const envelope = envelopeIn(entry.value);
+      if (envelope === undefined) this.#buryNonsense(entry);
+      else this.#add(entry, lane, envelope, opening);
     }
   }
 
@@ -82,35 +78,37 @@ class RowTaker {
     while (this.#taken.length < maxRows && this.#held.reader === this.#reader) {
       const entry = this.#reader.takeRow();
       if (entry === undefined) return;
-      const stored = decodeRow(entry.value);
-      if (stored === undefined) {
+      const envelope = envelopeIn(entry.value);
+      if (envelope === undefined) {
         this.#buryNonsense(entry);
         continue;
       }
-      const text = laneText(stored.envelope);
+      const text = laneText(envelope);
       const lane = typeof text === "string" ? text : await text;
       if (this.#held.reader !== this.#reader) return; // turned back meanwhile: it is read again
       const inLane = inFlight.get(lane);
       // What stands behind all that waits, and all of that is given, may be given too.
       const isNext = inLane?.isWhole === true && !inLane.hasFailed;
-      if (inLane !== undefined && blocked.has(lane) && !isNext) inLane.isTurnedBack = true;
+      const isBlocked = !isNext && blocked.has(lane);
+      if (inLane !== undefined && isBlocked) inLane.isTurnedBack = true;
       // It is read again, behind what came back or may come back.
       if (inLane?.isTurnedBack === true) continue;
-      if (blocked.has(lane) && !isNext) this.#units.push(() => this.#moving(entry, lane));
-      else {
-        const [place, key, bytes] = [
-          placeIn(entry),
-          entry.key as DenoKvKey,
-          entry.value as Uint8Array,
-        ];
-        this.#add({ lane, place, key, isWaiting: false, bytes, stored });
-      }
+      if (isBlocked) this.#units.push(() => this.#moving(entry, lane));
+      else this.#add(entry, lane, envelope);
     }
   }
 
-  #add(found: FoundRow, opened?: Pick<OpenedLane, "ticket" | "isWhole">): void {
-    this.#state.flights.add(this.#held, found, opened);
-    this.#taken.push(found);
+  /** Takes a row; one of a lane that had to wait if there is an opening. */
+  #add({ key, value }: DenoKvEntry, lane: string, envelope: Envelope, opening?: Opening): void {
+    const flight = this.#state.flights.add(this.#held, {
+      lane,
+      place: String(key.at(-1)),
+      key: key as DenoKvKey,
+      isWaiting: opening !== undefined,
+      row: value as Uint8Array,
+      envelope,
+    }, opening);
+    this.#taken.push(flight);
   }
 
   /** A row whose lane may not be read from the queue goes where it waits. */
@@ -153,30 +151,38 @@ class RowTaker {
     ]);
   }
 
-  /** Reads the bodies that have keys of their own. */
+  /** Makes of what was taken what is given: with the bodies that have keys of their own. */
   async #complete(): Promise<OutboxRow[]> {
-    const { database } = this.#state;
-    const bodies = new Map<FoundRow, Uint8Array | undefined>();
-    await Promise.all(
-      this.#taken.filter(({ stored }) => stored.chunks > 0).map(async (found) => {
-        bodies.set(found, await readBody(database, found.place, found.stored.chunks));
-      }),
-    );
+    const bodies = await this.#readBodies();
     const rows: OutboxRow[] = [];
-    for (const found of this.#taken) {
-      const { place, stored } = found;
-      const body = bodies.has(found) ? bodies.get(found) : stored.envelope.body;
-      if (body === undefined) {
-        this.#buryIncomplete(found);
-        continue;
+    for (const flight of this.#taken) {
+      const { place, row, envelope } = flight;
+      const body = bodies.has(flight) ? bodies.get(flight) : envelope.body;
+      if (body === undefined) this.#buryIncomplete(flight);
+      else {
+        const whole = body === envelope.body ? envelope : { ...envelope, body };
+        rows.push({
+          position: place,
+          lane: laneOf(whole),
+          attempts: attemptsIn(row),
+          envelope: whole,
+        });
       }
-      const envelope = stored.chunks === 0 ? stored.envelope : { ...stored.envelope, body };
-      rows.push({ position: place, lane: laneOf(envelope), attempts: stored.attempts, envelope });
     }
     return rows;
   }
 
-  #buryIncomplete({ place, key, lane, bytes, stored }: FoundRow): void {
+  async #readBodies(): Promise<Map<Flight, Uint8Array | undefined>> {
+    const bodies = new Map<Flight, Uint8Array | undefined>();
+    const parted = this.#taken.filter(({ row }) => chunksIn(row) > 0);
+    await Promise.all(parted.map(async (flight) => {
+      const { place, row } = flight;
+      bodies.set(flight, await readBody(this.#state.database, place, chunksIn(row)));
+    }));
+    return bodies;
+  }
+
+  #buryIncomplete({ place, key, lane, row, envelope: { id } }: Flight): void {
     const { database: { keys, clock }, flights } = this.#state;
     flights.settle(place);
     this.#units.push(async () => [
@@ -184,11 +190,11 @@ class RowTaker {
       ...await buryingOf(keys, place, clock.now(), {
         ...this.#held.pair,
         lane,
-        id: stored.envelope.id,
-        attempts: stored.attempts,
+        id,
+        attempts: attemptsIn(row),
         error: "Cannot find all of the body",
         isParking: false,
-        row: bytes,
+        row,
       }),
     ]);
   }

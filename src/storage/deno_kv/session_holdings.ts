@@ -2,8 +2,8 @@ import { LeaseLostError } from "../mod.ts";
 import type { DenoKvAtomic } from "./deno_kv.ts";
 import { type FoundLease, type Hold, leaseValue, readHold } from "./hold.ts";
 import { blockedLanes } from "./lane_record.ts";
-import { nameOf, type Pair } from "./keys.ts";
-import { MAX_OWN_CHECKS } from "./limits.ts";
+import type { Pair } from "./keys.ts";
+import { LIST_PAGE, MAX_OWN_CHECKS } from "./limits.ts";
 import { PairReader, placeIn } from "./pair_reader.ts";
 import type { RelayWatch } from "./relay_watch.ts";
 import type { SessionState } from "./session_state.ts";
@@ -18,6 +18,8 @@ export class SessionHoldings {
   /** The other relays that were there last. */
   #others = "";
   #reads = 0;
+  /** How much it may find at once: where there was more, most of it would be found in vain. */
+  #pageSize = FIRST_PAGE;
   /** Whether there is something to read that others hold. */
   isHungry = false;
 
@@ -56,13 +58,15 @@ export class SessionHoldings {
     await this.#read(hasTaken && survey.findings !== undefined ? await this.#look() : survey);
   }
 
-  #look(): Promise<Survey> {
+  async #look(): Promise<Survey> {
     const { database, held } = this.#state;
     const known = new Map<string, Pair>();
     for (const { name, pair, reader } of held.values()) {
       if (reader?.isExhausted === false) known.set(name, pair);
     }
-    return lookAround(database, this.#topics, known);
+    const survey = await lookAround(database, this.#topics, known, this.#pageSize);
+    this.#pageSize = survey.findings === undefined ? FIRST_PAGE : LIST_PAGE;
+    return survey;
   }
 
   async #change({ active }: Survey): Promise<boolean> {
@@ -104,7 +108,7 @@ export class SessionHoldings {
       if (part.length === 0 && !fence.isDue) return true;
       if (!await turns.take(() => fence.commit(act))) return false;
       const topics = new Set(part.map(({ topic }) => topic));
-      for (const pair of freed) if (topics.has(pair.topic)) held.delete(nameOf(pair));
+      for (const pair of freed) if (topics.has(pair.topic)) held.delete(pair.name);
       await this.#take(taken.filter(({ topic }) => topics.has(topic)));
     }
     return true;
@@ -114,7 +118,7 @@ export class SessionHoldings {
     const { database, held } = this.#state;
     const lanes = await blockedLanes(database, pairs);
     for (const [n, pair] of pairs.entries()) {
-      const name = nameOf(pair);
+      const { name } = pair;
       const [blocked = new Map(), inFlight] = [lanes[n], new Map()];
       held.set(name, { name, pair, blocked, inFlight, reader: undefined, isLeft: false });
     }
@@ -167,6 +171,9 @@ export class SessionHoldings {
   }
 }
 
+/** How much it tries to find at once where it does not know how much there is. */
+const FIRST_PAGE = 100;
+
 /** So often it reads before it looks around again, as there may be work of other partitions. */
 const READS_PER_LOOK = 8;
 
@@ -189,8 +196,8 @@ function* changesOf(
     const holders = new Map(
       [...before].filter(([, holder]) => relays.has(holder) || holder === self),
     );
-    for (const pair of freed) if (pair.topic === topic) holders.delete(pair.partition);
-    for (const pair of taken) if (pair.topic === topic) holders.set(pair.partition, self);
+    for (const pair of freed) if (pair.topic === topic) holders.delete(pair.name);
+    for (const pair of taken) if (pair.topic === topic) holders.set(pair.name, self);
     yield { topic, holders, versionstamp };
   }
 }

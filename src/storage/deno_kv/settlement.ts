@@ -4,7 +4,7 @@ import type { Flight, LaneInFlight } from "./flights.ts";
 import { isKeyLane } from "./lane_text.ts";
 import { laneParks, laneWaits, MARK, ticketFor } from "./lane_record.ts";
 import type { SessionState } from "./session_state.ts";
-import { withAttempts } from "./stored_row.ts";
+import { attemptsIn, chunksIn, withAttempts } from "./stored_row.ts";
 import type { Unit, Write } from "./writes.ts";
 
 /** A row with what became of it. */
@@ -64,7 +64,7 @@ class Settlement {
 
   #publish(flight: Flight): Unit {
     const removal = this.#remove(flight);
-    const isAll = flight.stored.chunks === 0 && !this.#keepPublished;
+    const isAll = chunksIn(flight.row) === 0 && !this.#keepPublished;
     return isAll ? removal : [...removal, ...this.#keep(flight)];
   }
 
@@ -87,20 +87,20 @@ class Settlement {
   }
 
   /** Keeps what was published, or deletes the rest of it. */
-  #keep({ place, bytes, stored: { chunks } }: Flight): Write[] {
+  #keep({ place, row }: Flight): Write[] {
     const { keys } = this.#state.database;
-    if (this.#keepPublished) return [{ key: keys.doneRow(this.#nowMs, place), value: bytes }];
-    return Array.from({ length: chunks }, (_, n) => ({ key: keys.body(place, n) }));
+    if (this.#keepPublished) return [{ key: keys.doneRow(this.#nowMs, place), value: row }];
+    return Array.from({ length: chunksIn(row) }, (_, n) => ({ key: keys.body(place, n) }));
   }
 
   #wait(flight: Flight, retryAfterMs: number): Write[] {
     const { database } = this.#state;
-    const { held, lane, inLane, place, key, isWaiting, bytes, stored } = flight;
+    const { held, lane, inLane, place, key, isWaiting, row } = flight;
     const ticket = ticketFor(lane, this.#nowMs + retryAfterMs);
     const writes: Write[] = [
       {
         key: database.keys.waitingRow(held.pair, lane, place),
-        value: withAttempts(bytes, stored.attempts + 1),
+        value: withAttempts(row, attemptsIn(row) + 1),
       },
       ...laneWaits(database, held.pair, ticket),
     ];
@@ -117,16 +117,16 @@ class Settlement {
 
   async #bury(flight: Flight, error: string, continues: boolean): Promise<Write[]> {
     const { keys } = this.#state.database;
-    const { held, lane, place, bytes, stored, key } = flight;
+    const { held, lane, place, row, key } = flight;
     const isParking = !continues && isKeyLane(lane);
     const burying = await buryingOf(keys, place, this.#nowMs, {
       ...held.pair,
       lane,
-      id: stored.envelope.id,
-      attempts: stored.attempts + 1,
+      id: flight.envelope.id,
+      attempts: attemptsIn(row) + 1,
       error,
       isParking,
-      row: bytes,
+      row,
     });
     if (!isParking) return [...this.#remove(flight), ...burying];
     const mark = { key: keys.waitingRow(held.pair, lane, place), value: MARK };

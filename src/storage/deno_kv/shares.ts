@@ -1,5 +1,5 @@
 import type { FoundRelay, Hold } from "./hold.ts";
-import { nameOf, type Pair } from "./keys.ts";
+import { type Pair, pairNamed } from "./keys.ts";
 
 /** A partition that a session holds. */
 export interface Holding {
@@ -43,7 +43,7 @@ interface Group {
  */
 export function shareOf(sharing: Sharing): ShareChange {
   const { self, hold, held } = sharing;
-  const heldByName = new Map(held.map((holding) => [nameOf(holding.pair), holding]));
+  const heldByName = new Map(held.map((holding) => [holding.pair.name, holding]));
   const taken: Pair[] = [];
   const left = new Set<string>();
   for (const { relays, pairs } of groupsOf(sharing)) {
@@ -51,17 +51,17 @@ export function shareOf(sharing: Sharing): ShareChange {
     const own = [...pairs.keys()].flatMap((name) => heldByName.get(name) ?? []);
     const free = [...pairs.values()].filter((pair) => {
       const holder = holderOf(hold, pair);
-      return (holder === undefined || holder === self) && !heldByName.has(nameOf(pair));
+      return (holder === undefined || holder === self) && !heldByName.has(pair.name);
     });
     taken.push(...free.slice(0, Math.max(0, share - own.length)));
-    for (const { pair } of byUse(own, sharing).slice(share)) left.add(nameOf(pair));
+    for (const { pair } of byUse(own, sharing).slice(share)) left.add(pair.name);
   }
   return { taken, left };
 }
 
 /** The relay that holds a partition, unless it has gone. */
-export function holderOf({ leases, relays }: Hold, { topic, partition }: Pair): string | undefined {
-  const holder = leases.get(topic)?.holders.get(partition);
+export function holderOf({ leases, relays }: Hold, { topic, name }: Pair): string | undefined {
+  const holder = leases.get(topic)?.holders.get(name);
   return holder !== undefined && relays.has(holder) ? holder : undefined;
 }
 
@@ -72,8 +72,8 @@ export function holderOf({ leases, relays }: Hold, { topic, partition }: Pair): 
 function byUse(own: readonly Holding[], { active }: Sharing): Holding[] {
   const busy = own.filter(({ isBusy }) => isBusy);
   const idle = own.filter(({ isBusy }) => !isBusy);
-  const full = idle.filter(({ pair }) => active.has(nameOf(pair)));
-  const empty = idle.filter(({ pair }) => !active.has(nameOf(pair)));
+  const full = idle.filter(({ pair }) => active.has(pair.name));
+  const empty = idle.filter(({ pair }) => !active.has(pair.name));
   const even = (_: Holding, n: number) => n % 2 === 0;
   const odd = (_: Holding, n: number) => n % 2 === 1;
   return [...busy, ...full.filter(even), ...empty, ...full.filter(odd)];
@@ -83,12 +83,11 @@ function groupsOf({ self, hold, active, held, topics }: Sharing): Iterable<Group
   const others = [...hold.relays.values()].filter(({ id }) => id !== self);
   const groups = new Map<string, Group>();
   const all = new Map(active);
-  for (const { pair } of held) all.set(nameOf(pair), pair);
+  for (const { pair } of held) all.set(pair.name, pair);
   for (const [topic, { holders }] of hold.leases) {
     if (topics !== null && !topics.includes(topic)) continue;
-    for (const partition of holders.keys()) {
-      const pair = { topic, partition };
-      if (holderOf(hold, pair) !== undefined) all.set(nameOf(pair), pair);
+    for (const pair of [...holders.keys()].map(pairNamed)) {
+      if (holderOf(hold, pair) !== undefined) all.set(pair.name, pair);
     }
   }
   for (const [name, pair] of all) {

@@ -1,7 +1,3 @@
-import type { Envelope } from "../../message/mod.ts";
-import { CHUNK_BYTES, MAX_ROW_BYTES } from "./limits.ts";
-import { TransactionTooLargeError } from "./transaction_errors.ts";
-
 /**
  * A message as it is stored: these numbers, then its attributes as JSON, then its body unless that
  * has keys of its own.
@@ -9,23 +5,23 @@ import { TransactionTooLargeError } from "./transaction_errors.ts";
  * ```text
  *  0  1 byte   the version of this format
  *  1  4 bytes  how often it was tried and failed
- *  5  8 bytes  when it was stored, in milliseconds
+ *  5  8 bytes  when it was stored, in milliseconds, by the clock of its writer
  * 13  2 bytes  how many keys its body has; 0 if it is here
  * 15  4 bytes  how many bytes its attributes have
  * ```
+ *
+ * @module
  */
-export interface StoredRow {
-  /** How often it was tried and failed. */
-  readonly attempts: number;
-  /** When it was stored, by the clock of its writer. */
-  readonly storedAtMs: number;
-  /** How many keys its body has; 0 if it is in the envelope. */
-  readonly chunks: number;
-  /** The message. */
-  readonly envelope: Envelope;
-}
+
+import type { Envelope } from "../../message/mod.ts";
+import { CHUNK_BYTES, MAX_ROW_BYTES } from "./limits.ts";
+import { TransactionTooLargeError } from "./transaction_errors.ts";
 
 const VERSION = 1;
+const ATTEMPTS_AT = 1;
+const STORED_AT = 5;
+const CHUNKS_AT = 13;
+const ATTRIBUTES_AT = 15;
 const HEAD_BYTES = 19;
 
 const encoder = new TextEncoder();
@@ -54,45 +50,54 @@ export function encodeRow(
   else for (let at = 0; at < body.length; at += CHUNK_BYTES) chunks.push(chunkAt(body, at));
   const view = viewOf(bytes);
   view.setUint8(0, VERSION);
-  view.setFloat64(5, storedAtMs);
-  view.setUint16(13, chunks.length);
-  view.setUint32(15, attributes.length);
+  view.setFloat64(STORED_AT, storedAtMs);
+  view.setUint16(CHUNKS_AT, chunks.length);
+  view.setUint32(ATTRIBUTES_AT, attributes.length);
   bytes.set(attributes, HEAD_BYTES);
   return { bytes, chunks };
 }
 
-/** Reads what is stored; `undefined` if it makes no sense. */
-export function decodeRow(bytes: unknown): StoredRow | undefined {
-  if (!isRow(bytes)) return undefined;
-  const view = viewOf(bytes);
-  const end = HEAD_BYTES + view.getUint32(15);
-  if (end > bytes.length) return undefined;
-  const attributes = parse(bytes.subarray(HEAD_BYTES, end));
-  if (!isAttributes(attributes)) return undefined;
-  return {
-    attempts: view.getUint32(1),
-    storedAtMs: view.getFloat64(5),
-    chunks: view.getUint16(13),
-    envelope: envelopeOf(attributes, bytes.subarray(end)),
-  };
+/** Whether a value may be a stored message, as far as its head tells. */
+export function isRow(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.length >= HEAD_BYTES && value[0] === VERSION;
 }
 
-/** When a row was stored, and how many keys its body has, without reading more of it. */
-export function peekRow(bytes: unknown): Pick<StoredRow, "storedAtMs" | "chunks"> | undefined {
-  if (!isRow(bytes)) return undefined;
-  const view = viewOf(bytes);
-  return { storedAtMs: view.getFloat64(5), chunks: view.getUint16(13) };
+/** The message of a row, without a body that has keys of its own; `undefined` if it makes no sense. */
+export function envelopeIn(row: unknown): Envelope | undefined {
+  if (!isRow(row)) return undefined;
+  const end = HEAD_BYTES + numberAt(row, ATTRIBUTES_AT, 4);
+  if (end > row.length) return undefined;
+  const attributes = parse(row.subarray(HEAD_BYTES, end));
+  return isAttributes(attributes) ? envelopeOf(attributes, row.subarray(end)) : undefined;
+}
+
+/** How often a row was tried and failed. */
+export function attemptsIn(row: Uint8Array): number {
+  return numberAt(row, ATTEMPTS_AT, 4);
+}
+
+/** How many keys the body of a row has; 0 if it is in the row. */
+export function chunksIn(row: Uint8Array): number {
+  return numberAt(row, CHUNKS_AT, 2);
+}
+
+/** When a row was stored. */
+export function storedAtMsIn(row: Uint8Array): number {
+  return viewOf(row).getFloat64(STORED_AT);
 }
 
 /** The row with another number of attempts. */
-export function withAttempts(bytes: Uint8Array, attempts: number): Uint8Array {
-  const copy = new Uint8Array(bytes);
-  viewOf(copy).setUint32(1, attempts);
+export function withAttempts(row: Uint8Array, attempts: number): Uint8Array {
+  const copy = new Uint8Array(row);
+  viewOf(copy).setUint32(ATTEMPTS_AT, attempts);
   return copy;
 }
 
-function isRow(bytes: unknown): bytes is Uint8Array {
-  return bytes instanceof Uint8Array && bytes.length >= HEAD_BYTES && bytes[0] === VERSION;
+/** A number of so many bytes, up to 4; it is read so often that a view would cost more. */
+function numberAt(bytes: Uint8Array, at: number, size: number): number {
+  let value = 0;
+  for (let n = at; n < at + size; n++) value = value * 256 + (bytes[n] ?? 0);
+  return value;
 }
 
 /** A copy, as a view would be stored with all that it is a view of. */

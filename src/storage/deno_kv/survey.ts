@@ -1,8 +1,7 @@
 import { PARTITIONS } from "../mod.ts";
 import type { DenoKvEntry, DenoKvSelector } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
-import { nameOf, type Pair, partitionText, type Ticket } from "./keys.ts";
-import { LIST_PAGE } from "./limits.ts";
+import { type Pair, pairNamed, pairOf, type Ticket } from "./keys.ts";
 import type { Findings } from "./pair_reader.ts";
 import { queueEntryOf } from "./queue_entry.ts";
 
@@ -19,13 +18,15 @@ export interface Survey {
  *
  * @param topics Those to look at, as they are in keys; `null` are all.
  * @param known Those of which that is known, by name. If there is one, a page will not hold all.
+ * @param pageSize How much is found at once if there is nothing else, at most what a list gives of one point in time.
  */
 export async function lookAround(
   database: KvDatabase,
   topics: readonly string[] | null,
   known: ReadonlyMap<string, Pair>,
+  pageSize: number,
 ): Promise<Survey> {
-  const little = known.size > 0 ? undefined : await lookAtAll(database, topics);
+  const little = known.size > 0 ? undefined : await lookAtAll(database, topics, pageSize);
   if (little !== undefined) return little;
   return { active: await activePairs(database, topics, known), findings: undefined };
 }
@@ -34,26 +35,28 @@ export async function lookAround(
 async function lookAtAll(
   database: KvDatabase,
   topics: readonly string[] | null,
+  pageSize: number,
 ): Promise<Survey | undefined> {
   const { keys, clock } = database;
-  const prefixes = topics === null ? [keys.queue] : topics.map((topic) => keys.queueOf(topic));
-  const pages = await Promise.all(prefixes.map((prefix) => database.list({ prefix }, LIST_PAGE)));
-  if (pages.some(({ length }) => length === LIST_PAGE)) return undefined;
+  const all = [{ prefix: keys.queue }];
+  const selectors = topics === null ? all : topics.map((topic) => keys.topic(topic));
+  const pages = await Promise.all(selectors.map((selector) => database.list(selector, pageSize)));
+  if (pages.some(({ length }) => length === pageSize)) return undefined;
   const nowMs = clock.now();
   const active = new Map<string, Pair>();
-  const all = new Map<string, { readonly tickets: Ticket[]; readonly rows: DenoKvEntry[] }>();
+  const findings = new Map<string, { readonly tickets: Ticket[]; readonly rows: DenoKvEntry[] }>();
   for (const entry of pages.flat()) {
     const found = queueEntryOf(keys, entry);
     if (found === undefined) continue;
     if (found.type === "ticket" && found.ticket.dueMs > nowMs) continue;
-    const name = nameOf(found.pair);
-    const { tickets, rows } = all.get(name) ?? { tickets: [], rows: [] };
-    all.set(name, { tickets, rows });
+    const { name } = found.pair;
+    const { tickets, rows } = findings.get(name) ?? { tickets: [], rows: [] };
+    findings.set(name, { tickets, rows });
     active.set(name, found.pair);
     if (found.type === "ticket") tickets.push(found.ticket);
     else rows.push(entry);
   }
-  return { active, findings: all };
+  return { active, findings };
 }
 
 /** The partitions with something to read, by name, beside those that are known. */
@@ -64,14 +67,11 @@ export async function activePairs(
 ): Promise<Map<string, Pair>> {
   const active = new Map(known);
   for (const topic of topics ?? await storedTopics(database)) {
-    const pairs = Array.from(
-      { length: PARTITIONS },
-      (_, n) => ({ topic, partition: partitionText(n) }),
-    );
-    const others = pairs.filter((pair) => !known.has(nameOf(pair)));
+    const pairs = Array.from({ length: PARTITIONS }, (_, n) => pairOf(topic, n));
+    const others = pairs.filter((pair) => !known.has(pair.name));
     const isActive = await Promise.all(others.map((pair) => hasSomething(database, pair)));
     for (const [n, pair] of others.entries()) {
-      if (isActive[n]) active.set(nameOf(pair), pair);
+      if (isActive[n]) active.set(pair.name, pair);
     }
   }
   return active;
@@ -84,10 +84,10 @@ async function storedTopics(database: KvDatabase): Promise<string[]> {
     const last = topics.at(-1);
     const selector: DenoKvSelector = last === undefined
       ? { prefix: keys.queue }
-      : { prefix: keys.queue, start: keys.queueOf(`${last}\0`) };
-    const topic = (await first(database, selector))?.key[keys.depth];
-    if (typeof topic !== "string") return topics;
-    topics.push(topic);
+      : { prefix: keys.queue, start: keys.behindTopic(last) };
+    const name = (await first(database, selector))?.key[keys.depth];
+    if (typeof name !== "string") return topics;
+    topics.push(pairNamed(name).topic);
   }
 }
 
