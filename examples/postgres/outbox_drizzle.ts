@@ -51,7 +51,7 @@ function queryOf(tx: Executor): PostgresQuery {
 async function ship(id: string, grams: number): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.insert(shipments).values({ id, grams });
-    await storage.outbox.append(storage.join(queryOf(tx)), [Shipped({ id, grams })]);
+    await storage.outbox.append(storage.joinQuery(queryOf(tx)), [Shipped({ id, grams })]);
     if (grams <= 0) throw new RangeError("A shipment weighs something");
   });
   await storage.outbox.wake(); // the relays do not know of transactions that others have opened

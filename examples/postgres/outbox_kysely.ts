@@ -44,7 +44,7 @@ function queryOf(trx: Transaction<Database>): PostgresQuery {
 async function send(id: string, cents: number): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await trx.insertInto("invoices").values({ id, cents }).execute();
-    await storage.outbox.append(storage.join(queryOf(trx)), [InvoiceSent({ id, cents })]);
+    await storage.outbox.append(storage.joinQuery(queryOf(trx)), [InvoiceSent({ id, cents })]);
     if (cents <= 0) throw new RangeError("An invoice is about something");
   });
   await storage.outbox.wake(); // the relays do not know of transactions that others have opened

@@ -203,6 +203,43 @@ POST /paid, forged
 POST /paid, without a signature
   401 The signature is wrong
 `,
+  "outbox.ts": `\
+Nothing is written, and nothing is published: ada cannot have -20
+Stored: 6 messages
+The relay publishes
+  refused, attempt 1: account.moved of bob
+  given up: account.moved of bob
+  {"hasMore":false,"published":2,"failed":1,"deadLettered":1}
+  account_events: account.moved of ada {"account":"ada","amount":50}
+  account_events: account.moved of ada {"account":"ada","amount":-10}
+Bob goes on, but his key is parked behind the dead letter
+  {"hasMore":false,"published":0,"failed":0,"deadLettered":0}
+  dead after 2 attempts: account.moved of bob: Error: No bob, please
+  the health check: OutboxLagError
+Somebody has looked after it, and puts it back
+  account_events: account.moved of ada {"account":"ada","amount":50}
+  account_events: account.moved of ada {"account":"ada","amount":-10}
+  account_events: account.moved of bob {"account":"bob","amount":20}
+  account_events: account.moved of bob {"account":"bob","amount":5}
+The relay of the other topic runs until it is told to stop
+  account_states: account.balance of ada {"account":"ada","balance":50}
+  account_states: account.balance of bob {"account":"bob","balance":20}
+  account_states: account.balance of ada {"account":"ada","balance":40}
+  account_states: account.balance of bob {"account":"bob","balance":25}
+`,
+  "outbox_deno_kv.ts": `\
+Apples left: 0
+There are 0 apples, not 1
+Published: 10, at the broker: 10
+Left in the outbox: 0
+`,
+  "outbox_edge.ts": `\
+Behind the response: 1 published
+The cron publishes 1
+The route: 200 {"hasMore":false,"published":1,"failed":0,"deadLettered":0}
+Health: 200
+At the broker: 3
+`,
   "parallel_events.ts": `\
 With a concurrency of 1:
   A1 is processed, calls done: stock, mail, statistics
