@@ -2,7 +2,7 @@
 
 import { sendRequest, streamItems } from "@sluice/cqrs/client";
 import { checksumLine } from "./checksum_line.ts";
-import { HashFiles, ReadSummary } from "./messages.ts";
+import { HashFiles, ReadNotices, ReadSummary } from "./messages.ts";
 import { Tally } from "./tally.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
@@ -33,7 +33,9 @@ export async function demo(
       await terminal.showProgress(tally.describeProgress());
     }
     const summary = await sendRequest(`${url}/summary`, ReadSummary(), { signal });
+    const notices = await sendRequest(`${url}/notices`, ReadNotices(), { signal });
     await terminal.say(`Hashed ${tally.describe(summary)}`);
+    await terminal.say(`Received through the outbox: ${notices} of ${summary.files} notices`);
   } catch (error) {
     if (!signal.aborted) throw error;
     await terminal.say(`Interrupted: hashed ${tally.describe()}`);

@@ -1,9 +1,10 @@
 /**
- * The first example: a command, a query, a streaming request and events in one program.
+ * The first example: a command, a query, a streaming request, events and an outbox in one program.
  *
  * It hashes the files of a folder in a server of its own and reads the progress over HTTP, as
- * Server-Sent Events. Begin with messages.ts and app.ts; server.ts and demo.ts are the two ends of
- * the wire, and page/page.ts is the other end in a browser. Everything else is about files,
+ * Server-Sent Events; notices of the hashes reach a consumer through an outbox (notices.ts). Begin
+ * with messages.ts and app.ts; server.ts and demo.ts are the two ends of the wire, and page/page.ts is
+ * the other end in a browser. Everything else is about files,
  * terminals and pages.
  */
 
@@ -11,6 +12,7 @@ import { Hono } from "hono";
 import { hashFilesApp } from "./app.ts";
 import { demo } from "./demo.ts";
 import { ReadSummary } from "./messages.ts";
+import { type Notices, startNotices } from "./notices.ts";
 import { assertFolder, readOptions, USAGE, UsageError } from "./options.ts";
 import { describeOutcome } from "./outcome.ts";
 import { pageFiles } from "./page_files.ts";
@@ -22,15 +24,21 @@ async function main(terminal: Terminal, signal: AbortSignal): Promise<void> {
   if (options.help) return await terminal.print(USAGE);
   await assertFolder(options);
 
-  if (options.serve) return await serve(options.root, terminal, signal);
-  const url = listen(hashFilesApi(hashFilesApp(options.root)));
+  const notices = startNotices();
+  if (options.serve) return await serve(options.root, notices, terminal, signal);
+  const url = listen(hashFilesApi(hashFilesApp(options.root, notices)));
   if (Deno.args.length === 0) await terminal.say("For another folder: deno task demo <folder>");
   await demo(url, options.folder, terminal, signal);
 }
 
 /** Serves the page and the routes until the signal aborts, and says how the requests end. */
-async function serve(root: string, terminal: Terminal, signal: AbortSignal): Promise<void> {
-  const app = hashFilesApp(root, (event) => {
+async function serve(
+  root: string,
+  notices: Notices,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const app = hashFilesApp(root, notices, (event) => {
     const outcome = describeOutcome(event);
     if (outcome !== undefined) terminal.say(outcome).catch(() => {});
   });

@@ -1,6 +1,6 @@
 /** What can be asked of the application, and what happens in it. */
 
-import { command, domainEvent, query, streamRequest, type } from "@sluice/cqrs";
+import { command, domainEvent, notification, query, streamRequest, type } from "@sluice/cqrs";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 
@@ -19,6 +19,16 @@ export const ReadSummary = query("summary.read").returns<Summary>();
 
 /** Starts the summary anew. */
 export const ClearSummary = command("summary.clear");
+
+/** Asks how many notices of hashes have arrived where others read them, when all have. */
+export const ReadNotices = query("notices.read").returns<number>();
+
+/** Tells others, through a broker, that a file was hashed. */
+export const HashPublished = notification("hash.published", {
+  topic: "file_hashes",
+  data: z.object({ path: z.string(), sha256: z.string() }),
+  key: ({ path }) => path,
+});
 
 export const FileHashed = domainEvent("file.hashed", type<{ path: string; bytes: number }>());
 export const FileUnreadable = domainEvent("file.unreadable", type<{ path: string }>());

@@ -5,7 +5,7 @@ import { memoryReplayLog } from "@sluice/cqrs/stream";
 import { Hono } from "hono";
 import type { HashFilesApp } from "./app.ts";
 import { FolderNotFoundError } from "./files.ts";
-import { ClearSummary, HashFiles, ReadSummary } from "./messages.ts";
+import { ClearSummary, HashFiles, ReadNotices, ReadSummary } from "./messages.ts";
 
 /** Makes the routes. */
 export function hashFilesApi(app: HashFilesApp): Hono {
@@ -20,6 +20,7 @@ export function hashFilesApi(app: HashFilesApp): Hono {
   });
   return new Hono()
     .all("/hashes", http.sse(HashFiles))
+    .get("/notices", http.send(ReadNotices))
     .get("/summary", http.send(ReadSummary))
     .delete("/summary", http.send(ClearSummary));
 }

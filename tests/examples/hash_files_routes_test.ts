@@ -1,9 +1,11 @@
 import { streamItems } from "@sluice/cqrs/client";
+import { memoryStorage } from "@sluice/cqrs/storage";
 import { parseSse } from "@sluice/cqrs/stream";
 import assert from "node:assert/strict";
 import { hashFilesApp } from "../../examples/hash_files/app.ts";
 import { hashFolder } from "../../examples/hash_files/files.ts";
 import { type HashedFile, HashFiles } from "../../examples/hash_files/messages.ts";
+import type { Notices } from "../../examples/hash_files/notices.ts";
 import { hashFilesApi } from "../../examples/hash_files/server.ts";
 import { runProgram, startDemo, temporaryFolder } from "./demo_process.ts";
 
@@ -11,9 +13,12 @@ const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 const isLinux = Deno.build.os === "linux";
 
+/** Notices that nobody delivers. */
+const notices: Notices = { storage: memoryStorage(), arrived: () => Promise.resolve(0) };
+
 /** The routes of an application for a folder, without a network between. */
 function apiFor(root: string) {
-  const api = hashFilesApi(hashFilesApp(root));
+  const api = hashFilesApi(hashFilesApp(root, notices));
   return {
     hash: async (folder: unknown) => await api.request("/hashes", hashRequest(folder)),
     summary: async () => await (await api.request("/summary")).json(),
@@ -117,7 +122,7 @@ Deno.test("POST /hashes tells that a folder is missing, a file or behind a link,
 Deno.test("GET /hashes goes on after what a client has, and no file is hashed twice", async () => {
   await using folder = await temporaryFolder();
   for (const name of ["a", "b", "c", "d"]) await folder.write(name, name);
-  const api = hashFilesApi(hashFilesApp(folder.path));
+  const api = hashFilesApi(hashFilesApp(folder.path, notices));
   const started = await api.request("/hashes", hashRequest("."));
   assert.ok(started.body);
   let lastEventId = "";
@@ -157,7 +162,7 @@ Deno.test("GET /summary tells what all requests have hashed, until DELETE clears
 Deno.test("hashFilesApp() closes the file when its reader leaves in the middle", async () => {
   await using folder = await temporaryFolder();
   await folder.writeSparse("large", 200 * GIB);
-  const app = hashFilesApp(folder.path);
+  const app = hashFilesApp(folder.path, notices);
   for await (const item of app.stream(HashFiles({ folder: "." }))) {
     if (item.kind === "progress") break;
   }

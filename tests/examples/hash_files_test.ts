@@ -57,6 +57,14 @@ Deno.test({
   },
 });
 
+Deno.test("the demo tells how many notices have reached their consumer through the outbox", async () => {
+  await using folder = await temporaryFolder();
+  for (let n = 0; n < 700; n++) await folder.write(`file ${n}`, `${n}`);
+  const { code, stderr } = await runDemo({ args: ["."], cwd: folder.path });
+  assert.match(stderr, /^Received through the outbox: 700 of 700 notices$/m);
+  assert.equal(code, 0);
+});
+
 Deno.test("the demo goes through the names in their order, and follows no symbolic link", async () => {
   await using outside = await temporaryFolder();
   await outside.write("secret", "secret");

@@ -171,7 +171,7 @@ Topic user_ecst_events:
     headers {}, data {"userId":"u1","name":"Ada","meetings":["m0","m1","m2"]}
 Billing charges u1 for m1 in region eu
 Billing charges u1 for m2 in region eu
-NoPublisherError: Cannot emit notification "user.joined" as no broker is configured
+NoPublisherError: Cannot emit notification "user.joined" as no broker or storage is configured
 `,
   "operations.ts": `\
 POST /tick/purge, without the secret
