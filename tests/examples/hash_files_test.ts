@@ -226,7 +226,10 @@ Deno.test({
     const output = await runProgram("script", ["-qec", command, "/dev/null"]);
     const [heading, ...shown] = (output ?? "").split("\r\x1b[K");
     assert.match(heading ?? "", /^Counting the files in \S+\r\nHashing 1 file, 200\.0 MB\r\n$/);
-    assert.match(shown.at(-1) ?? "", /^Hashed 1 file, 200\.0 MB in .*\r\n$/);
+    assert.match(
+      shown.at(-1) ?? "",
+      /^Hashed 1 file, 200\.0 MB in .*\r\nReceived through the outbox: 1 of 1 notices\r\n$/,
+    );
     const progress = shown.filter((text) => /^\d+ %/.test(text));
     assert.ok(progress.length >= 2);
     assert.deepEqual(progress.filter((text) => text.length > 29 || text.includes("\n")), []);
