@@ -4,7 +4,8 @@ import type { PostgresRow } from "./client.ts";
 /** The attributes of an envelope that have no column of their own, as they stand in the column `attributes`. */
 interface Attributes {
   readonly source: string;
-  readonly time: string;
+  /** In milliseconds since the Unix epoch: that is read faster than a text. */
+  readonly time: number;
   /** Left out if it is the id, as it is for whatever begins a conversation. */
   readonly correlationId?: string | undefined;
   readonly causationId?: string | undefined;
@@ -21,7 +22,7 @@ export function attributesOf(envelope: Envelope): Attributes {
   const { causationId, traceparent, schemaVersion, contentType } = envelope;
   return {
     source,
-    time: time.toISOString(),
+    time: time.getTime(),
     correlationId: correlationId === id ? undefined : correlationId,
     causationId,
     traceparent,
@@ -93,13 +94,14 @@ function optionalText(attributes: Unchecked, name: string): string | undefined {
   return attributes[name] === undefined ? undefined : text(attributes, name);
 }
 
-function timeOf(attributes: Unchecked): Date {
-  const time = new Date(text(attributes, "time"));
-  if (Number.isFinite(time.getTime())) return time;
+function timeOf({ time }: Unchecked): Date {
+  const date = new Date(typeof time === "number" ? time : NaN);
+  if (Number.isFinite(date.getTime())) return date;
   throw new TypeError("Cannot read a stored message as its time is none");
 }
 
-function headersOf({ headers = {} }: Unchecked): Readonly<Record<string, string>> {
+function headersOf({ headers }: Unchecked): Readonly<Record<string, string>> {
+  if (headers === undefined) return {};
   const isRight = typeof headers === "object" && headers !== null && !Array.isArray(headers) &&
     Object.values(headers).every((value) => typeof value === "string");
   if (isRight) return headers as Readonly<Record<string, string>>;

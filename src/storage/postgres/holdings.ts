@@ -1,4 +1,4 @@
-import { partitionOf, PARTITIONS } from "../mod.ts";
+import { laneOf, partitionOf, PARTITIONS } from "../mod.ts";
 import type { PostgresQuery, PostgresRow } from "./client.ts";
 import type { SessionStatements } from "./session_statements.ts";
 import { arrayLiteral } from "./statement.ts";
@@ -7,10 +7,16 @@ import { arrayLiteral } from "./statement.ts";
 export interface Holding {
   readonly topic: string;
   readonly partition: number;
+  /** What the names of lanes of the topic begin with, if they have a key. */
+  readonly keyed: string;
+  /** The same without a key. */
+  readonly lonely: string;
   /** How many rows of it were given and are not settled. */
   inFlight: number;
   /** Up to where the pass has read it. */
   cursor: string;
+  /** How many rows of it the last statement has found. */
+  count: number;
   /** Up to where nothing can come any more; see {@linkcode LowWater}. */
   mark: string;
   /** Whether the pass has left something out that is to be read again. */
@@ -30,6 +36,8 @@ export interface Survey {
   readonly hasOthers: boolean;
   /** The topics with something to read of which partitions are free. */
   readonly open: readonly string[] | null;
+  /** Whether there are blocked lanes. */
+  readonly hasLanes: boolean;
 }
 
 /** How {@linkcode Holdings} works. */
@@ -162,8 +170,11 @@ export class Holdings {
     this.#held.set(nameOf(topic, partition), {
       topic,
       partition,
+      keyed: laneOf({ topic, key: "", id: "" }),
+      lonely: laneOf({ topic, id: "" }),
       inFlight: 0,
       cursor: "0",
+      count: 0,
       mark: "0",
       isRewound: false,
       isLeft: false,

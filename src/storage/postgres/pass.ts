@@ -1,9 +1,9 @@
 import type { Envelope } from "../../message/mod.ts";
-import { laneOf } from "../mod.ts";
+import type { OutboxRow } from "../mod.ts";
 import type { PostgresRow } from "./client.ts";
 import { envelopeOf } from "./envelope_columns.ts";
 import type { Holding } from "./holdings.ts";
-import type { FlightRow, InFlight } from "./in_flight.ts";
+import type { InFlight } from "./in_flight.ts";
 import { type PassEnd, rewind } from "./low_water.ts";
 
 /** Where a row is. */
@@ -18,13 +18,24 @@ export interface Place {
 /** What a statement has found. */
 export interface Found {
   /** What can be given. */
-  readonly given: FlightRow[];
+  readonly given: OutboxRow[];
   /** Rows of the queue whose lanes are blocked. */
   readonly blocked: Place[];
   /** What cannot be made sense of. */
   readonly broken: Array<Place & { readonly attempts: number; readonly error: unknown }>;
   /** Blocked lanes in which there is nothing to read. */
   readonly idle: Array<Pick<Place, "holding" | "lane">>;
+}
+
+/** A part of a pass, as one statement reads it. */
+export interface Batch {
+  readonly pass: Pass;
+  /** What it reads. */
+  readonly asked: readonly Holding[];
+  /** How many rows of each at the most: none has to wait until another is empty. */
+  readonly quota: number;
+  /** How many rows in all at the most. */
+  readonly maxRows: number;
 }
 
 /** What states of rows mean; see {@linkcode SessionStatements}. */
@@ -56,6 +67,8 @@ export class Pass implements PassEnd {
   readonly #leftOut: Set<string> = new Set();
   /** Lanes of which rows stay in the queue for now: so must those behind them, blocked or not. */
   readonly #leftBehind: Set<string> = new Set();
+  /** The lanes with rows of the queue in flight, once somebody has asked. */
+  #queued: ReadonlySet<string> | undefined;
 
   /** Begins it; its first statement is sent then. */
   constructor(holdings: readonly Holding[]) {
@@ -75,86 +88,93 @@ export class Pass implements PassEnd {
     return !this.#active.includes(holding);
   }
 
-  /** Looks through the rows that a statement has found in `asked`, of each at most `quota`, in all at most `maxRows`. */
+  /** What the next statement is to read. */
+  batch(maxRows: number): Batch {
+    const asked = this.#active;
+    return { pass: this, asked, quota: Math.ceil(maxRows / Math.max(1, asked.length)), maxRows };
+  }
+
+  /** Looks through the rows that a statement has found. */
   accept(
     rows: readonly PostgresRow[],
-    { asked, quota, maxRows, inFlight }: {
-      readonly asked: readonly Holding[];
-      readonly quota: number;
-      readonly maxRows: number;
-      readonly inFlight: InFlight;
-    },
+    { asked, quota, maxRows }: Batch,
+    inFlight: InFlight,
   ): Found {
     const found: Found = { given: [], blocked: [], broken: [], idle: [] };
-    const counts = new Map<Holding, number>();
-    let queued: ReadonlySet<string> | undefined;
-    const isQueued = (lane: string) => (queued ??= inFlight.queuedLanes()).has(lane);
+    this.#queued = undefined;
+    for (const holding of asked) holding.count = 0;
     for (const row of rows) {
       const holding = asked[Number(row.pair) - 1];
-      if (holding === undefined || holding.isLeft) continue;
-      if (Number(row.state) < WAITING && row.state !== IDLE_LANE) {
-        holding.cursor = String(row.position);
-        counts.set(holding, (counts.get(holding) ?? 0) + 1);
-      }
-      this.#look(row, { holding, inFlight, found, isQueued });
+      if (holding !== undefined && !holding.isLeft) this.#look(row, holding, { inFlight, found });
     }
-    const isCut = rows.length - 1 >= maxRows; // the first row is the header
-    const rest = asked.filter((holding) => !holding.isLeft)
-      .filter((holding) => isCut || (counts.get(holding) ?? 0) >= quota);
+    const isCut = rows.length >= maxRows;
+    const rest = asked.filter(({ isLeft, count }) => !isLeft && (isCut || count >= quota));
     this.#active = [
-      ...rest.filter((holding) => !counts.has(holding)),
-      ...rest.filter((holding) => counts.has(holding)),
+      ...rest.filter(({ count }) => count === 0),
+      ...rest.filter(({ count }) => count > 0),
     ];
     return found;
   }
 
   #look(
     row: PostgresRow,
-    { holding, inFlight, found, isQueued }: {
-      readonly holding: Holding;
-      readonly inFlight: InFlight;
-      readonly found: Found;
-      readonly isQueued: (lane: string) => boolean;
-    },
+    holding: Holding,
+    { inFlight, found }: { readonly inFlight: InFlight; readonly found: Found },
   ): void {
-    const { topic } = holding;
-    if (row.state === IDLE_LANE) return void found.idle.push({ holding, lane: String(row.id) });
-    const position = String(row.position);
-    if (inFlight.isKnown(position)) return;
-    const key = typeof row.key === "string" ? row.key : undefined;
-    const name = laneOf({ topic, key, id: String(row.id) });
     const state = Number(row.state);
+    if (state === IDLE_LANE) return void found.idle.push({ holding, lane: String(row.id) });
+    const position = String(row.position);
     const isWaiting = state >= WAITING;
-    const place = { holding, position, lane: laneIn({ key }, position), isWaiting };
-    if (state === BLOCKED) {
-      this.#leftOut.add(name);
-      // What waits is the front of its lane, always: else whoever takes over would begin with its end.
-      if (!this.#leftBehind.has(name) && !isQueued(name)) return void found.blocked.push(place);
-      this.#leaveBehind(name, holding);
-    } else if (
-      inFlight.isTurnedBack(name) ||
-      (!isWaiting && this.#leftOut.size > 0 && this.#leftOut.has(name))
-    ) {
-      this.#leftOut.add(name);
-      if (!isWaiting) this.#leaveBehind(name, holding);
+    if (!isWaiting) {
+      holding.cursor = position;
+      holding.count++;
+    }
+    if (inFlight.isKnown(Number(position))) return;
+    const key = typeof row.key === "string" ? row.key : undefined;
+    // A lane's name begins with that of its topic, whatever comes then.
+    const name = key === undefined ? holding.lonely + row.id : holding.keyed + key;
+    if (state === BLOCKED || inFlight.isTurnedBack(name) || !isWaiting && this.#isLeftOut(name)) {
+      this.#leaveOut(state, name, { holding, position, key, inFlight, found });
     } else {
       const attempts = isWaiting ? state - WAITING : 0;
       try {
-        const envelope = envelopeOf(topic, row);
-        const flight = { ...place, row: { position, lane: name, attempts, envelope } };
-        inFlight.add(flight);
-        found.given.push(flight);
+        const given = { position, lane: name, attempts, envelope: envelopeOf(holding.topic, row) };
+        inFlight.add({ row: given, holding, isWaiting });
+        found.given.push(given);
       } catch (error) {
         this.#leftOut.add(name);
         inFlight.turnBack([name]);
-        found.broken.push({ ...place, attempts, error });
+        const lane = laneIn({ key }, position);
+        found.broken.push({ holding, position, lane, isWaiting, attempts, error });
       }
     }
   }
 
-  /** The next pass sees to what stays in the queue now. */
-  #leaveBehind(lane: string, holding: Holding): void {
-    this.#leftBehind.add(lane);
+  #isLeftOut(lane: string): boolean {
+    return this.#leftOut.size > 0 && this.#leftOut.has(lane);
+  }
+
+  #leaveOut(
+    state: number,
+    name: string,
+    { holding, position, key, inFlight, found }: {
+      readonly holding: Holding;
+      readonly position: string;
+      readonly key: string | undefined;
+      readonly inFlight: InFlight;
+      readonly found: Found;
+    },
+  ): void {
+    this.#leftOut.add(name);
+    if (state >= WAITING) return;
+    // What waits is the front of its lane, always: else whoever takes over would begin with its end.
+    const isBehind = state !== BLOCKED || this.#leftBehind.has(name) ||
+      (this.#queued ??= inFlight.queuedLanes()).has(name);
+    if (!isBehind) {
+      const lane = laneIn({ key }, position);
+      return void found.blocked.push({ holding, position, lane, isWaiting: false });
+    }
+    this.#leftBehind.add(name); // the next pass sees to what stays in the queue now
     rewind(holding);
   }
 }

@@ -8,13 +8,13 @@ import {
 } from "../mod.ts";
 import type { PostgresQuery } from "./client.ts";
 import { Holdings } from "./holdings.ts";
-import { InFlight } from "./in_flight.ts";
+import { type FlightRow, InFlight } from "./in_flight.ts";
 import type { PostgresLogSession } from "./log_access.ts";
 import { LowWater } from "./low_water.ts";
 import { SessionReader } from "./session_reader.ts";
 import type { SessionStatements } from "./session_statements.ts";
 import type { SettleStatements } from "./settle_statements.ts";
-import { type Settled, Settler } from "./settler.ts";
+import { Settler } from "./settler.ts";
 import type { WakeUps } from "./wake_ups.ts";
 
 /** What a session on Postgres works with. */
@@ -50,8 +50,10 @@ export class PostgresSession implements PostgresLogSession {
     this.#reader = new SessionReader({
       ...shared,
       topics,
+      leaseMs,
       settler,
       onLease: (leftMs) => this.#seeLease(leftMs),
+      isBound: () => this.#isBound,
     });
   }
 
@@ -77,11 +79,12 @@ export class PostgresSession implements PostgresLogSession {
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
     this.#checkOpen();
     if (outcomes.length === 0) return;
-    const settled = outcomes.map((outcome) => this.#settledOf(outcome));
-    const leftMs = await this.#settler.settle(settled);
-    if (leftMs === undefined) throw this.#lose();
+    const flights = outcomes.map((outcome) => this.#flightOf(outcome));
+    const result = await this.#settler.settle(flights, outcomes);
+    if (result === undefined) throw this.#lose();
+    this.#reader.confirm(result.relays);
     await this.#holdings.releaseIdle();
-    await this.#keepInTime(leftMs);
+    await this.#keepInTime(result.leftMs);
   }
 
   async keep(): Promise<void> {
@@ -96,11 +99,12 @@ export class PostgresSession implements PostgresLogSession {
     await (this.#leaving ??= this.#holdings.leave());
   }
 
-  #settledOf(outcome: OutboxOutcome): Settled {
-    const flight = this.#inFlight.get(outcome.row.position);
-    if (flight !== undefined) return { flight, outcome };
-    const { id } = outcome.row.envelope;
-    throw new TypeError(`Cannot settle "${id}" as this session does not have it`);
+  #flightOf({ row }: OutboxOutcome): FlightRow {
+    const flight = this.#inFlight.get(row.position);
+    if (flight !== undefined) return flight;
+    throw new TypeError(
+      `Cannot settle "${row.envelope.id}" as this session does not have it`,
+    );
   }
 
   #checkOpen(): void {

@@ -7,6 +7,8 @@ export interface SessionStatements {
   readonly first: string;
   /** Reads the next rows of a pass: as `first`, and the snapshot of the pass. */
   readonly next: string;
+  /** As `next`, of lanes that are not blocked, and without the row before the others. */
+  readonly more: string;
   /**
    * As `first`, with rows of lanes whose time has come, and with what there is to know about the
    * outbox: and the topics, lanes and cursors of lanes that are under way, and a text behind all
@@ -44,11 +46,12 @@ export function sessionStatements(names: PostgresNames): SessionStatements {
   const lease = names.table("outbox_lease");
   return {
     first: `${header(names, "pg_current_snapshot()::text")}
-union all (select * from (${freshRows(names, MINE, "")}) f limit $6::text::integer)`,
-    next: `with seen as materialized (
-  select $7::text::pg_snapshot as snapshot, pg_snapshot_xmax(pg_current_snapshot()) as xmax)
-${header(names, "null::text")}
-union all (select * from (${freshRows(names, MINE, VISIBLE)}) f limit $6::text::integer)`,
+union all (select * from (${freshRows(names, MINE)}) f limit $6::text::integer)`,
+    next: `${header(names, "null::text")}
+union all (select * from (
+  ${freshRows(names, MINE, { condition: VISIBLE })}) f limit $6::text::integer)`,
+    more: `${freshRows(names, MINE, { condition: VISIBLE, state: "0" })}
+where $1::text is not null limit $6::text::integer`,
     survey: survey(names, anyTopics(names)),
     surveyTopics: survey(names, someTopics(names)),
     register: `insert into ${relay} (owner, until, topics)
@@ -87,18 +90,25 @@ function header({ table }: PostgresNames, attributes: string): string {
  * What a pass sees: what was committed when it began. Rows that came here by a dump have the numbers
  * of transactions that this server has not reached; those are older than all.
  */
-const VISIBLE = `and (pg_visible_in_snapshot(o.xid, (select snapshot from seen))
-      or o.xid >= (select xmax from seen))`;
+const VISIBLE = `and (pg_visible_in_snapshot(o.xid, (select $7::text::pg_snapshot))
+      or o.xid >= pg_snapshot_xmax(pg_current_snapshot()))`;
 
-/** Rows of the queue. The state is 1 if the lane is blocked: then they belong elsewhere. */
-function freshRows({ table }: PostgresNames, mine: string, condition: string): string {
-  return `select p.pair::integer, o.position::text,
-    case when o.key is not null and exists (
+/** 1 if the lane of a row is blocked: then it belongs elsewhere. */
+const stateOf = ({ table }: PostgresNames) =>
+  `case when o.key is not null and exists (
       select from ${table("outbox_lane")} l where l.topic = p.topic and l.lane = '=' || o.key
-    ) then 1 else 0 end as state,
-    o.key, o.id, o.type, o.attributes::text, o.body
+    ) then 1 else 0 end`;
+
+/** Rows of the queue. */
+function freshRows(
+  names: PostgresNames,
+  mine: string,
+  { condition = "", state = stateOf(names) } = {},
+): string {
+  return `select p.pair::integer as pair, o.position::text as position, ${state} as state,
+    o.key, o.id, o.type, o.attributes::text as attributes, o.body
   from (${mine}) p cross join lateral (
-    select * from ${table("outbox")} o
+    select * from ${names.table("outbox")} o
     where o.topic = p.topic and o.partition = p.partition and o.position > p.cursor ${condition}
     order by o.position limit $5::text::integer
   ) o`;
@@ -155,6 +165,7 @@ function survey(names: PostgresNames, topics: TopicSurvey): string {
       where until > clock_timestamp()),
     'isReapable', exists (select from ${relay} where until <= clock_timestamp()),
     'hasOthers', coalesce((select bool_or(others) from known), false),
+    'hasLanes', exists (select from ${names.table("outbox_lane")}),
     'open', (select json_agg(topic) from (${topics.open} limit 1000) t)
   )::text`;
   return `with recursive ${topics.with},
@@ -165,7 +176,7 @@ ${header(names, facts)}
 union all (select * from (
   (${dueRows(names)})
   union all
-  (${freshRows(names, "select * from mine", "")})
+  (${freshRows(names, "select * from mine")})
 ) r limit $6::text::integer)`;
 }
 

@@ -68,8 +68,14 @@ const me = ({ table }: PostgresNames) =>
   from ${table("outbox_relay")}
   where owner = $1::text and until > clock_timestamp() for key share)`;
 
-/** How long the session has left, and the number of the transaction; nothing if it has lost what it held. */
-const RESULT = `select left_ms as state, pg_current_xact_id()::text as xid from me`;
+/**
+ * How long the session has left, a number that changes with the sessions that there are, and the number
+ * of the transaction; nothing if the session has lost what it held.
+ */
+const result = ({ table }: PostgresNames) =>
+  `select left_ms as state, pg_current_xact_id()::text as xid,
+  (select sum(hashtext(owner))::text from ${table("outbox_relay")}) as id
+from me`;
 
 const MAX_BIGINT = "9223372036854775807";
 
@@ -96,7 +102,7 @@ kept as (
   select ${columns}, statement_timestamp() from gone)`
       : ""
   }
-${RESULT}`;
+${result(names)}`;
 }
 
 function settle(names: PostgresNames, keepPublished: boolean): string {
@@ -137,7 +143,7 @@ kept as (
   from left_over where o = 'p')`
       : ""
   }
-${RESULT}`;
+${result(names)}`;
 }
 
 /**

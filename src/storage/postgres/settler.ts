@@ -1,16 +1,18 @@
-import { laneOf, type OutboxOutcome } from "../mod.ts";
+import { laneOf, type OutboxOutcome, type OutboxRow } from "../mod.ts";
 import type { PostgresQuery } from "./client.ts";
 import type { Holding, Holdings } from "./holdings.ts";
 import type { FlightRow, InFlight } from "./in_flight.ts";
 import { type LowWater, rewind } from "./low_water.ts";
-import type { Found, Place } from "./pass.ts";
+import { type Found, laneIn, type Place } from "./pass.ts";
 import type { SettledRow, SettleStatements } from "./settle_statements.ts";
 import { arrayLiteral, storable } from "./statement.ts";
 
-/** A row and what has become of it. */
-export interface Settled {
-  readonly flight: FlightRow;
-  readonly outcome: OutboxOutcome;
+/** What a settled session is known to be. */
+export interface SettleResult {
+  /** How long it has left, in milliseconds. */
+  readonly leftMs: number;
+  /** Changes with the sessions that there are. */
+  readonly relays: unknown;
 }
 
 /** What {@linkcode Settler} works on. */
@@ -41,37 +43,52 @@ export class Settler {
     this.#lowWater = lowWater;
   }
 
-  /** How long the session has left after that, in milliseconds; `undefined` if nothing was written as it was lost. */
-  async settle(all: readonly Settled[]): Promise<number | undefined> {
-    const inFlight = this.#inFlight;
-    const back = all.filter(turnsBack).map(({ flight }) => flight.row.lane);
-    inFlight.turnBack(back);
-    const { cut } = this.#lowWater;
-    const isSimple = all.every(({ flight, outcome }) =>
-      outcome.outcome === "published" && !flight.isWaiting
+  /** Nothing was written if it resolves to `undefined`, as all was lost. */
+  async settle(
+    flights: readonly FlightRow[],
+    outcomes: readonly OutboxOutcome[],
+  ): Promise<SettleResult | undefined> {
+    const isSimple = outcomes.every(({ outcome }, n) =>
+      outcome === "published" && flights[n]?.isWaiting === false
     );
-    const [result] = await (isSimple ? this.#delete(all) : this.#write(rowsOf(all)));
+    const { cut } = this.#lowWater;
+    const [result] = await (isSimple ? this.#delete(flights) : this.#write(flights, outcomes));
     if (result === undefined) return undefined;
     this.#lowWater.bind(cut, String(result.xid));
-    for (const { flight, outcome } of all) {
-      inFlight.remove(flight);
-      if (outcome.outcome === "returned" && !flight.isWaiting) rewind(flight.holding);
+    for (const flight of flights) this.#inFlight.remove(flight);
+    if (!isSimple) await this.#afterwards(flights, outcomes);
+    return { leftMs: Number(result.state), relays: result.id };
+  }
+
+  #write(flights: readonly FlightRow[], outcomes: readonly OutboxOutcome[]) {
+    this.#inFlight.turnBack(turnedBack(flights, outcomes));
+    const rows = flights.flatMap((flight, n) => rowOf(flight, outcomes[n]) ?? []);
+    return this.#run(this.#statements.settle, JSON.stringify(rows));
+  }
+
+  async #afterwards(
+    flights: readonly FlightRow[],
+    outcomes: readonly OutboxOutcome[],
+  ): Promise<void> {
+    for (const [n, { holding, isWaiting }] of flights.entries()) {
+      if (outcomes[n]?.outcome === "returned" && !isWaiting) rewind(holding);
     }
-    inFlight.settled(back);
-    await this.sweep(all.filter(leavesLane).map(({ flight }) => flight));
-    return Number(result.state);
+    this.#inFlight.settled(turnedBack(flights, outcomes));
+    const left = flights.filter((flight, n) => leavesLane(flight, outcomes[n]));
+    await this.sweep(left.map(({ holding, row }) => ({ holding, lane: laneOfRow(row) })));
   }
 
   /** Makes dead letters of rows that nobody can make sense of. */
   async bury(broken: Found["broken"]): Promise<void> {
     if (broken.length === 0) return;
-    await this.#write(broken.map((place): SettledRow => ({
+    const rows = broken.map((place): SettledRow => ({
       ...placeOf(place),
       o: "d",
       e: storable(describe(place.error)),
-      k: hasKey(place.lane),
+      k: place.lane.startsWith("="),
       a: place.attempts,
-    })));
+    }));
+    await this.#run(this.#statements.settle, JSON.stringify(rows));
     await this.sweep(broken);
   }
 
@@ -102,9 +119,9 @@ export class Settler {
     ]);
   }
 
-  #delete(all: readonly Settled[]) {
+  #delete(flights: readonly FlightRow[]) {
     const positions = new Map<Holding, string[]>();
-    for (const { flight: { holding, row } } of all) {
+    for (const { holding, row } of flights) {
       const some = positions.get(holding);
       if (some === undefined) positions.set(holding, [row.position]);
       else some.push(row.position);
@@ -118,47 +135,47 @@ export class Settler {
     );
   }
 
-  #write(rows: readonly SettledRow[]) {
-    return this.#run(this.#statements.settle, JSON.stringify(rows));
-  }
-
   #run(text: string, ...parameters: readonly string[]) {
     return this.#query(text, [this.#holdings.owner ?? null, ...parameters]);
   }
 }
 
-/** Whether nothing of its lane may be given until it is read again, or somebody acts. */
-function turnsBack({ flight, outcome }: Settled): boolean {
-  if (outcome.outcome === "published") return false;
-  return outcome.outcome !== "dead" || parks(flight, outcome);
+/** The lanes of which nothing may be given until they are read again, or somebody acts. */
+function turnedBack(
+  flights: readonly FlightRow[],
+  outcomes: readonly OutboxOutcome[],
+): readonly string[] {
+  return flights.filter(({ row }, n) => {
+    const outcome = outcomes[n];
+    if (outcome === undefined || outcome.outcome === "published") return false;
+    return outcome.outcome !== "dead" || parks(row, outcome);
+  }).map(({ row }) => row.lane);
 }
 
-/** Whether its lane may have nothing to read after that. */
-function leavesLane({ flight, outcome }: Settled): boolean {
-  if (outcome.outcome === "held") return true;
-  if (outcome.outcome === "published") return flight.isWaiting;
-  return outcome.outcome === "dead" && (flight.isWaiting || parks(flight, outcome));
+/** Whether the lane of a row may have nothing to read after that. */
+function leavesLane({ row, isWaiting }: FlightRow, outcome: OutboxOutcome | undefined): boolean {
+  if (outcome?.outcome === "published") return isWaiting;
+  return outcome?.outcome === "held" ||
+    outcome?.outcome === "dead" && (isWaiting || parks(row, outcome));
 }
 
-function parks({ lane }: FlightRow, { continues }: { readonly continues: boolean }): boolean {
-  return hasKey(lane) && !continues;
+/** Whether a dead letter stops what stands behind it: without a key, nothing does. */
+function parks({ envelope }: OutboxRow, { continues }: { readonly continues: boolean }): boolean {
+  return envelope.key !== undefined && !continues;
 }
 
-function hasKey(lane: string): boolean {
-  return lane.startsWith("=");
+function laneOfRow({ envelope, position }: OutboxRow): string {
+  return laneIn(envelope, position);
 }
 
-function rowsOf(all: readonly Settled[]): SettledRow[] {
-  return all.flatMap(({ flight, outcome }) => {
-    const row = rowOf(flight, outcome);
-    return row === undefined ? [] : [row];
-  });
-}
-
-function rowOf(flight: FlightRow, outcome: OutboxOutcome): SettledRow | undefined {
-  const { row } = flight;
-  const place = placeOf({ ...flight, position: row.position });
-  switch (outcome.outcome) {
+/** What is to be written about a row; nothing if it stays where it is. */
+function rowOf(
+  { row, holding, isWaiting }: FlightRow,
+  outcome: OutboxOutcome | undefined,
+): SettledRow | undefined {
+  const { position } = row;
+  const place = placeOf({ holding, position, lane: laneOfRow(row), isWaiting });
+  switch (outcome?.outcome) {
     case "published":
       return { ...place, o: "p" };
     case "failed":
@@ -170,8 +187,7 @@ function rowOf(flight: FlightRow, outcome: OutboxOutcome): SettledRow | undefine
       };
     case "dead": {
       const { error } = outcome;
-      const a = row.attempts + 1;
-      return { ...place, o: "d", e: storable(error), k: parks(flight, outcome), a };
+      return { ...place, o: "d", e: storable(error), k: parks(row, outcome), a: row.attempts + 1 };
     }
     case "held":
       return { ...place, o: "h" };
