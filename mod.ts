@@ -102,6 +102,7 @@ export {
   type NextOverrides,
   type NextStream,
   NoPublisherError,
+  type NotificationStore,
   type Observer,
   type ObserverEvent,
   type Registry,
@@ -120,6 +121,7 @@ export {
   type TimeoutOptions,
   type Token,
   token,
+  type UnitOfWork,
   withRetry,
   withTimeout,
 } from "./src/mediator/mod.ts";

@@ -48,7 +48,11 @@ export class OutboxWriter {
   /** The type of the notification that has a name on a topic; `undefined` takes all. */
   readonly #known: ReadonlyMap<string, string> | undefined;
 
-  /** @throws {TypeError} If two notifications have the same name on the same topic. */
+  /**
+   * Creates a writer for the outbox of one storage.
+   *
+   * @throws {TypeError} If two notifications have the same name on the same topic.
+   */
   constructor({ codec = jsonCodec(), source = "/", notifications, compression }: OutboxOptions) {
     this.#codec = codec;
     this.#source = source;
