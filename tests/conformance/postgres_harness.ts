@@ -1,6 +1,10 @@
 import type { PostgresClient } from "../../src/storage/postgres/client.ts";
 import type { PostgresTransaction } from "../../src/storage/postgres/open_transaction.ts";
-import { postgresStorage } from "../../src/storage/postgres/postgres_storage.ts";
+import {
+  type PostgresStorage,
+  postgresStorage,
+  type PostgresStorageOptions,
+} from "../../src/storage/postgres/postgres_storage.ts";
 import type { StorageHarness } from "../../src/testing/storage_harness.ts";
 
 /** The times that the tables of a storage hold. */
@@ -13,19 +17,28 @@ const TIMES: ReadonlyArray<readonly [table: string, ...columns: string[]]> = [
   ["outbox_published", "stored_at", "published_at"],
 ];
 
+/** A harness whose storages are on Postgres. */
+export interface PostgresHarness<C> extends StorageHarness<PostgresTransaction<C>> {
+  readonly storage: PostgresStorage<C>;
+  open(options?: PostgresStorageOptions): PostgresStorage<C>;
+}
+
 /** A storage in a schema of its own. Time passes by moving the times in its tables into the past. */
 export async function postgresHarness<C>(
   client: PostgresClient<C>,
-  { isConcurrent }: { readonly isConcurrent: boolean },
-): Promise<StorageHarness<PostgresTransaction<C>>> {
+  { isConcurrent, appendTo }: {
+    readonly isConcurrent: boolean;
+    readonly appendTo?: PostgresStorageOptions["appendTo"];
+  },
+): Promise<PostgresHarness<C>> {
   const schema = `case_${crypto.randomUUID().replaceAll("-", "")}`;
-  const storage = postgresStorage(client, { schema });
+  const storage = postgresStorage(client, { schema, appendTo });
   await storage.migrate();
   await client.query(`create table ${schema}.data (name text primary key, value text not null)`);
   return {
     storage,
     isConcurrent,
-    open: (options) => postgresStorage(client, { ...options, schema }),
+    open: (options) => postgresStorage(client, { ...options, schema, appendTo }),
     async advance(durationMs) {
       for (const [table, ...columns] of TIMES) {
         const moved = columns.map((column) =>

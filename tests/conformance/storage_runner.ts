@@ -7,13 +7,23 @@ import type { StorageHarness } from "../../src/testing/storage_harness.ts";
 export interface StorageRun {
   /** Whether the harnesses say that they are concurrent; the cases that need it are left out otherwise. */
   readonly isConcurrent: boolean;
+  /** Cases that are left out, each with the reason. @default none */
+  readonly leftOut?: Readonly<Record<string, string>>;
   /** Makes a harness with an empty database. */
   harness(): Promise<StorageHarness> | StorageHarness;
 }
 
 /** Makes a test of each case of a storage, and says which ones it leaves out. */
-export function testStorage(name: string, { isConcurrent, harness }: StorageRun): void {
+export function testStorage(
+  name: string,
+  { isConcurrent, leftOut = {}, harness }: StorageRun,
+): void {
+  const unused = new Set(Object.keys(leftOut));
   for (const { name: behaviour, needs, run } of [...storageCases, ...outboxCases]) {
+    if (unused.delete(behaviour)) {
+      console.log(`Not tested, as ${leftOut[behaviour]}: ${name} ${behaviour}`);
+      continue;
+    }
     if (needs === "concurrency" && !isConcurrent) {
       console.log(`Not tested, as ${name} has one connection: ${behaviour}`);
       continue;
@@ -23,4 +33,5 @@ export function testStorage(name: string, { isConcurrent, harness }: StorageRun)
       await run(made);
     });
   }
+  if (unused.size > 0) throw new TypeError(`There are no such cases: ${[...unused].join(", ")}`);
 }

@@ -6,7 +6,8 @@ export function logMigration({ table }: PostgresNames): readonly string[] {
     `create table if not exists ${table("outbox_log")} (
   slot text collate "C" primary key,
   owner text collate "C" references ${table("outbox_relay")} on delete set null,
-  settled text[] not null default '{}'
+  settled text[] not null default '{}',
+  base bigint not null default 0
 ) with (fillfactor = 50)`,
   ];
 }

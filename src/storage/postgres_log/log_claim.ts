@@ -45,11 +45,11 @@ async function claimFor(
   slot: SlotState,
 ): Promise<LogHold | undefined> {
   const owner = await session.register();
-  const settled = await store.claim(owner, slot.owner);
-  if (settled === undefined) return undefined;
+  const notes = await store.claim(owner, slot.owner);
+  if (notes === undefined) return undefined;
   const blocked = await store.blockedLanes();
   const limits = { maxMessages: MAX_MESSAGES, maxBytes: MAX_BYTES };
-  const feed = new LogFeed({ ...limits, access, onChange }, slot.confirmed ?? 0n, settled);
+  const feed = new LogFeed({ ...limits, access, onChange }, slot.confirmed ?? 0n, notes);
   const onLease = async (leftMs: number) => {
     if (leftMs < Math.min(leaseMs, MAX_LEFT_MS) / 2) await session.keep();
   };

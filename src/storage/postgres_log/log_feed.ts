@@ -10,7 +10,9 @@ import type { LogSink } from "./replication_stream.ts";
 export interface LogMessage {
   /** Tells it from all others of the log. It is the same whenever the log is read. */
   readonly position: string;
-  /** How many were received before it. */
+  /** Its place in its lane, among all that tables have of it too. Later ones have greater ones. */
+  readonly place: bigint;
+  /** How many came before it. */
   readonly number: number;
   readonly transaction: LogTransaction;
   /** The name of its lane. */
@@ -18,6 +20,14 @@ export interface LogMessage {
   readonly envelope: Envelope;
   /** Why nobody can make sense of it; else undefined. Then its envelope has nothing but its bytes. */
   readonly error: unknown;
+}
+
+/** What the database has noted of a slot. */
+export interface SlotNotes {
+  /** The positions of messages that are done, though others in front of them are not. */
+  readonly settled: readonly string[];
+  /** What is added to places in the log, so that they come behind all places that tables had before. */
+  readonly base: bigint;
 }
 
 /** What {@linkcode LogFeed} needs. */
@@ -39,6 +49,7 @@ export interface LogFeedOptions {
 export class LogFeed implements LogSink {
   readonly #options: LogFeedOptions;
   readonly #position: LogPosition;
+  readonly #base: bigint;
   /** Messages that were done before others that stand in front of them. */
   readonly #settled: ReadonlySet<string>;
   readonly #messages: LogMessage[] = [];
@@ -52,9 +63,10 @@ export class LogFeed implements LogSink {
   #finished: Lsn;
   #room: { readonly opened: Promise<void>; open(): void } | undefined;
 
-  /** @param settled The positions of messages behind `confirmed` that are not to come again. */
-  constructor(options: LogFeedOptions, confirmed: Lsn, settled: readonly string[]) {
+  /** @param confirmed Up to where all is done. */
+  constructor(options: LogFeedOptions, confirmed: Lsn, { settled, base }: SlotNotes) {
     this.#options = options;
+    this.#base = base;
     this.#position = new LogPosition(confirmed);
     this.#finished = confirmed - 1n; // the next commit may stand right there
     this.#settled = new Set(settled);
@@ -140,11 +152,13 @@ export class LogFeed implements LogSink {
     this.#rows.push(transaction);
   }
 
-  message(prefix: string, content: Uint8Array): void {
+  message(prefix: string, content: Uint8Array, lsn: Lsn): void {
     const transaction = this.#transaction;
     if (transaction === undefined || prefix !== this.#options.access.prefix) return;
     const wasFull = this.#isFull;
+    let place = this.#base + lsn; // an entry has more bytes than messages
     for (const found of messagesIn(content, prefix)) {
+      place++;
       const index = this.#index++;
       if (index < transaction.messages) continue;
       transaction.messages++;
@@ -155,7 +169,7 @@ export class LogFeed implements LogSink {
       }
       transaction.open++;
       const lane = laneOf(found.envelope);
-      this.#messages.push({ ...found, position, number: this.#count++, transaction, lane });
+      this.#messages.push({ ...found, position, place, number: this.#count++, transaction, lane });
       this.#bytes += found.envelope.body.length;
     }
     if (!wasFull && this.#isFull) this.#options.onChange("messages"); // it may be long to its end

@@ -53,26 +53,29 @@ const MAX_FAILURES = 5;
 /**
  * Reads a slot for as long as it takes. Of several that want the same slot, one has it: it is the owner
  * in the database, and reads. Another takes it over when the owner has let go of it, was silent for
- * too long, or is not connected at two looks in a row.
+ * too long, or is not connected for a while.
  */
 export class LogReader {
   readonly #options: LogReaderOptions;
   readonly #stop: AbortController = new AbortController();
-  readonly #tried: Promise<void>;
+  #tried: Promise<void>;
   #settle: () => void = () => {};
+  #endWait: () => void = () => {};
   #running: Promise<void> | undefined;
   #owner: string | undefined;
   #stream: LogStream | undefined;
   #hasRead = false;
   #failures = 0;
   #failure: { readonly error: unknown } | undefined;
-  /** The owner that was not connected at the last look. */
-  #absent: string | undefined;
+  /** The owner that is not connected, and since when. */
+  #absent: { readonly owner: string; readonly sinceMs: number } | undefined;
+  /** Whether it waits for the slot, and whether it has said so. */
   #isStandby = false;
+  #wasStandby = false;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
-    this.#tried = new Promise((resolve) => this.#settle = resolve);
+    this.#tried = this.#nextOutcome();
   }
 
   /** What keeps it from reading, unless that is a matter of moments, or of others. */
@@ -85,9 +88,17 @@ export class LogReader {
     return this.#stream !== undefined;
   }
 
-  /** Begins, and resolves when it is known how that went. It never rejects. */
-  start(): Promise<void> {
+  /**
+   * Begins, or looks again whether it can have the slot; resolves when it is known how that went. It
+   * never rejects.
+   */
+  look(): Promise<void> {
     this.#running ??= this.#run();
+    if (this.#isStandby) {
+      this.#isStandby = false;
+      this.#tried = this.#nextOutcome();
+      this.#endWait();
+    }
     return this.#tried;
   }
 
@@ -112,11 +123,16 @@ export class LogReader {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const delayMs = await this.#attempt().catch((error) => this.#fail(error));
-      this.#settle();
       if (delayMs === undefined) break;
-      await sleep(clock, delayMs, signal).catch(() => {});
+      const wait = new AbortController();
+      this.#endWait = () => wait.abort();
+      await sleep(clock, delayMs, AbortSignal.any([signal, wait.signal])).catch(() => {});
     }
     this.#settle();
+  }
+
+  #nextOutcome(): Promise<void> {
+    return new Promise((resolve) => this.#settle = resolve);
   }
 
   /** Resolves to how long to wait until the next attempt. */
@@ -128,8 +144,8 @@ export class LogReader {
       if (!this.#mayClaim(slot)) return this.#standBy();
       this.#owner = await claim(slot);
       if (this.#owner === undefined) return this.#standBy();
+      this.#wasStandby = false;
     }
-    this.#isStandby = false;
     if (slot.isActive) { // by somebody who is not the owner any more
       if (slot.pid !== undefined) await terminate(slot.pid);
       return RELEASE_MS;
@@ -160,17 +176,19 @@ export class LogReader {
   #mayClaim({ owner, isOwnerAlive, isActive, confirmed }: SlotState): boolean {
     if (confirmed === undefined) return false;
     if (owner === undefined || !isOwnerAlive) return true;
-    const wasAbsent = this.#absent === owner;
-    this.#absent = isActive ? undefined : owner;
-    return !isActive && wasAbsent;
+    const { clock, standbyMs } = this.#options;
+    if (isActive) this.#absent = undefined;
+    else if (this.#absent?.owner !== owner) this.#absent = { owner, sinceMs: clock.now() };
+    return this.#absent !== undefined && clock.now() - this.#absent.sinceMs >= standbyMs;
   }
 
   #standBy(): number {
     const { onEvent, standbyMs } = this.#options;
     this.#failure = undefined;
     this.#failures = 0;
-    if (!this.#isStandby) onEvent({ type: "standby" });
-    this.#isStandby = true;
+    if (!this.#wasStandby) onEvent({ type: "standby" });
+    this.#isStandby = this.#wasStandby = true;
+    this.#settle();
     return standbyMs;
   }
 
@@ -181,6 +199,7 @@ export class LogReader {
     const isFinal = error instanceof SluiceError || error instanceof TypeError;
     this.#failures++;
     if (isFinal || !this.#hasRead || this.#failures >= MAX_FAILURES) this.#failure = { error };
+    this.#settle();
     if (isFinal) return undefined;
     const retryAfterMs = backoff(this.#failures);
     onEvent({ type: "disconnected", error, retryAfterMs });

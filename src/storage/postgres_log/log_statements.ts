@@ -8,8 +8,8 @@ import type { PostgresLogAccess } from "../postgres/mod.ts";
  */
 export interface LogStatements {
   /**
-   * Takes a slot over, and ends the session that had it: slot, owner, former owner. Nothing comes back
-   * if another has been faster.
+   * Takes a slot over, and ends the session that had it: slot, owner, former owner. Gives back what is
+   * noted of it; nothing if another has been faster.
    */
   readonly claim: string;
   /** All lanes that are blocked. */
@@ -31,8 +31,8 @@ export interface LogStatements {
 
 /** A message and what has become of it, as it stands in a parameter. */
 export interface MovedMessage {
-  /** Its place among the others of the parameter. */
-  readonly c: number;
+  /** Its place in its lane. */
+  readonly c: string;
   /** Topic. */
   readonly t: string;
   /** Partition. */
@@ -71,9 +71,9 @@ export function logStatements(access: PostgresLogAccess): LogStatements {
   insert into ${log} as l (slot, owner) values ($1::text, $2::text)
   on conflict (slot) do update set owner = excluded.owner
   where l.owner is not distinct from $3::text
-  returning settled),
+  returning settled, base),
 gone as (delete from ${relay} where owner = $3::text and exists (select from mine))
-select array_to_json(settled)::text as settled from mine`,
+select array_to_json(settled)::text as settled, base::text as base from mine`,
     lanes: `select topic, lane from ${table("outbox_lane")} where lane like '=%'`,
     guard: `select ${LEFT_MS} as state from ${relay} r join ${log} l on l.owner = r.owner
 where r.owner = $1::text and l.slot = $2::text and r.until > clock_timestamp()`,
@@ -101,22 +101,26 @@ mine as materialized (
   select from ${table("outbox_log")} l, me
   where l.slot = $2::text and l.owner = $1::text for update of l),
 given as materialized (
-  select * from json_to_recordset($4::text::json) as r(c integer, t text, p smallint, k text, i text, y text, a text,
+  select * from json_to_recordset($4::text::json) as r(c bigint, t text, p smallint, k text, i text, y text, a text,
     b text, s text, o text, e text, m double precision, q boolean, n text)
   where exists (select from mine))`;
 }
 
-/**
- * Messages get their places when they leave the log, behind all that came before. Without a key, they
- * are lanes by themselves.
- */
-function placed({ table }: PostgresLogAccess, from: string): string {
-  const sequence = `pg_get_serial_sequence('${table("outbox").replaceAll("'", "''")}', 'position')`;
-  return `placed as materialized (
-  select g.*, nextval(${sequence}::regclass) as position from (${from} order by c) g),
-r as materialized (
-  select *, coalesce('=' || k, '#' || position) as l, a::json as attributes,
-    decode(b, 'base64') as body, s::timestamptz as stored_at from placed)`;
+/** Messages with what the tables say of them. Without a key, each is a lane by itself. */
+function placed(access: PostgresLogAccess, from: string): string {
+  return `r as materialized (
+  select g.*, coalesce('=' || k, '#' || c) as l, a::json as attributes,
+    decode(b, 'base64') as body, s::timestamptz as stored_at from (${from}) g),
+raised as (
+  select setval(sequence, place) from (
+    select ${sequenceOf(access)} as sequence, (select max(c) from r) as place) s
+  where place > coalesce(pg_sequence_last_value(sequence), 0))`;
+}
+
+/** The places of rows of the table, which begin behind those of messages that have come into tables. */
+function sequenceOf({ table }: PostgresLogAccess): string {
+  const name = table("outbox").replaceAll("'", "''");
+  return `pg_get_serial_sequence('${name}', 'position')::regclass`;
 }
 
 const MESSAGE = "key, id, type, attributes, body, stored_at";
@@ -134,19 +138,21 @@ blocked as (
   select distinct on (t, l) t, l, p,
     clock_timestamp() + coalesce(m, 0) * interval '1 millisecond', case o when 'h' then null else e end
   from r where o in ('f', 'h') or (o = 'd' and q)
-  order by t, l, o = 'h', position
+  order by t, l, o = 'h', c
   on conflict (topic, lane) do update set
-    retry_at = case when excluded.error is null then l.retry_at else excluded.retry_at end,
+    retry_at = case when excluded.error is null then coalesce(l.retry_at, excluded.retry_at)
+      else excluded.retry_at end,
     error = coalesce(excluded.error, l.error),
     changes = l.changes + 1),
 moved as (
   insert into ${table("outbox_waiting")} (topic, lane, position, partition, attempts, ${MESSAGE})
-  select t, l, position, p, (o = 'f')::integer, ${VALUES} from r where o in ('f', 'h')),
+  select t, l, c, p, (o = 'f')::integer, ${VALUES} from r where o in ('f', 'h')),
 buried as (
   insert into ${table("outbox_dead")}
     (topic, lane, position, partition, attempts, error, parks, died_at, ${MESSAGE})
-  select t, l, position, p, 1, e, q, statement_timestamp(), ${VALUES} from r where o = 'd')
-select left_ms as state from me where exists (select from mine)`;
+  select t, l, c, p, 1, e, q, statement_timestamp(), ${VALUES} from r where o = 'd')
+select left_ms as state, (select count(*) from raised)::integer as raised
+from me where exists (select from mine)`;
 }
 
 function divert(access: PostgresLogAccess): string {
@@ -154,8 +160,12 @@ function divert(access: PostgresLogAccess): string {
   const blocked = "select g.* from given g join lanes l on l.topic = g.t and l.lane = '=' || g.k";
   return `with ${guarded(access)},
 lanes as (
-  update ${table("outbox_lane")} l set changes = l.changes + 1
-  from (select distinct t, k from given) g where l.topic = g.t and l.lane = '=' || g.k
+  update ${table("outbox_lane")} l set changes = l.changes + 1,
+    retry_at = case when g.c < (select min(d.position) from ${table("outbox_dead")} d
+        where d.topic = l.topic and d.lane = l.lane and d.parks)
+      then coalesce(l.retry_at, clock_timestamp()) else l.retry_at end
+  from (select t, k, min(c) as c from given group by t, k) g
+  where l.topic = g.t and l.lane = '=' || g.k
   returning l.topic, l.lane),
 ${placed(access, blocked)},
 noted as (
@@ -164,6 +174,8 @@ noted as (
   where slot = $2::text and exists (select from r)),
 moved as (
   insert into ${table("outbox_waiting")} (topic, lane, position, partition, attempts, ${MESSAGE})
-  select t, l, position, p, 0, ${VALUES} from r)
-select (select array_to_json(array_agg(n)) from r)::text as moved from me where exists (select from mine)`;
+  select t, l, c, p, 0, ${VALUES} from r)
+select (select array_to_json(array_agg(n)) from r)::text as moved,
+  (select count(*) from raised)::integer as raised
+from me where exists (select from mine)`;
 }

@@ -1,6 +1,6 @@
 import { anyPartition, base64, laneOf, partitionOf } from "../mod.ts";
 import type { PostgresLogAccess } from "../postgres/mod.ts";
-import type { LogFeed, LogMessage } from "./log_feed.ts";
+import type { LogMessage, SlotNotes } from "./log_feed.ts";
 import { type LogStatements, logStatements, type MovedMessage } from "./log_statements.ts";
 import { formatLsn, type Lsn, parseLsn } from "./lsn.ts";
 import type { Move } from "./move.ts";
@@ -18,13 +18,14 @@ export class LogStore {
   }
 
   /**
-   * Takes the slot over from the session that had it, which ends. Resolves to the positions of
-   * messages that are not to come again, or to `undefined` if another was faster.
+   * Takes the slot over from the session that had it, which ends. Resolves to what is noted of it, or to
+   * `undefined` if another was faster.
    */
-  async claim(owner: string, former: string | undefined): Promise<readonly string[] | undefined> {
+  async claim(owner: string, former: string | undefined): Promise<SlotNotes | undefined> {
     const parameters = [this.#slot, owner, former ?? null];
     const [row] = await this.#access.query(this.#statements.claim, parameters);
-    return row === undefined ? undefined : JSON.parse(String(row.settled));
+    if (row === undefined) return undefined;
+    return { settled: JSON.parse(String(row.settled)), base: BigInt(String(row.base)) };
   }
 
   /** The names of the lanes of which messages wait in a table, or behind a dead letter. */
@@ -68,18 +69,15 @@ export class LogStore {
     return new Set<string>(JSON.parse(String(row.moved ?? "[]")));
   }
 
-  /**
-   * Sees to it that what is done does not come again when another session has the slot.
-   *
-   * @param isConfirmed Whether the server was told up to where all is done.
-   */
-  async leave(owner: string, feed: LogFeed, isConfirmed: boolean): Promise<void> {
-    const { query } = this.#access;
-    const { settled } = feed;
-    const noted = [owner, this.#slot, JSON.stringify(settled)];
-    const rows = await query(this.#statements.note, noted);
-    if (rows.length === 0 || isConfirmed) return;
-    await query(this.#statements.advance, [this.#slot, formatLsn(feed.done)]);
+  /** Notes the positions of messages that are done; whether the session still has the slot. */
+  async note(owner: string, settled: readonly string[]): Promise<boolean> {
+    const parameters = [owner, this.#slot, JSON.stringify(settled)];
+    return (await this.#access.query(this.#statements.note, parameters)).length > 0;
+  }
+
+  /** Confirms a place, if nobody reads. */
+  async advance(done: Lsn): Promise<void> {
+    await this.#access.query(this.#statements.advance, [this.#slot, formatLsn(done)]);
   }
 
   /** Ends the process of the server that reads through the slot. */
@@ -98,19 +96,19 @@ where slot_name = $1::text and active_pid = $2::text::integer`,
   }
 
   #write(text: string, owner: string, settled: readonly string[], moves: readonly Move[]) {
-    const rows = moves.map((move, place) => this.#rowOf(move, place));
+    const rows = moves.map((move) => this.#rowOf(move));
     const parameters = [owner, this.#slot, JSON.stringify(settled), JSON.stringify(rows)];
     return this.#access.query(text, parameters);
   }
 
-  #rowOf({ message, ...outcome }: Move, place: number): MovedMessage {
-    const { envelope, error, position, transaction } = message;
+  #rowOf({ message, ...outcome }: Move): MovedMessage {
+    const { envelope, error, place, position, transaction } = message;
     const { storable, attributesOf } = this.#access;
     const { topic, key, id, type, body } = envelope;
     return {
       ...outcome,
       ...(outcome.e === undefined ? {} : { e: storable(outcome.e) }),
-      c: place,
+      c: String(place),
       n: position,
       t: storable(topic),
       p: key === undefined ? anyPartition() : partitionOf(key),

@@ -108,7 +108,7 @@ export class LogTailSession implements OutboxSession {
   }
 
   async #read(limit: number): Promise<readonly OutboxRow[]> {
-    await this.#reader.start();
+    await this.#reader.look();
     const { failure } = this.#reader;
     if (failure !== undefined) throw failure.error;
     const hold = this.#hold;
@@ -210,19 +210,23 @@ export class LogTailSession implements OutboxSession {
   async #leave(): Promise<void> {
     this.#cancelLateLook?.();
     this.#wakeWaiting();
-    const hold = this.#hold;
-    if (hold !== undefined) {
-      hold.feed.close();
-      this.#acknowledge(hold);
-    }
-    const isConnected = this.#reader.isReading;
-    await this.#reader.stop();
-    if (this.#hold === undefined) return;
+    if (!this.#reader.isReading) await this.#reader.stop();
     try {
-      await this.#reading;
-      await this.#parts.store.leave(this.#hold.owner, this.#hold.feed, isConnected);
+      if (this.#hold !== undefined) await this.#finish(this.#hold);
     } finally {
-      await this.#hold.session[Symbol.asyncDispose]();
+      await this.#reader.stop();
+      await this.#hold?.session[Symbol.asyncDispose]();
     }
+  }
+
+  /** Sees to it that what is done does not come again, while nobody can have taken the slot over. */
+  async #finish({ owner, feed }: LogHold): Promise<void> {
+    const { store } = this.#parts;
+    await this.#reading;
+    feed.close();
+    const { done } = feed;
+    if (!await store.note(owner, feed.settled)) return;
+    if (this.#reader.isReading) this.#reader.acknowledge(done);
+    else await store.advance(done);
   }
 }

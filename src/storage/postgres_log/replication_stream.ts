@@ -9,8 +9,8 @@ export interface LogSink {
   begin(lsn: Lsn, xid: number, committedAt: Date): void;
   /** The transaction has inserted a row into a table of the publication. */
   insert(schema: string, table: string): void;
-  /** The transaction has left a message in the log. The content is valid during the call alone. */
-  message(prefix: string, content: Uint8Array): void;
+  /** The transaction has left a message at `lsn`. The content is valid during the call alone. */
+  message(prefix: string, content: Uint8Array, lsn: Lsn): void;
   /** The transaction ends. */
   commit(endLsn: Lsn): void;
   /** All that the server has to tell of what stands before `lsn` has been told. */
@@ -68,7 +68,11 @@ export class ReplicationStream {
     });
     this.ended = new Promise((resolve) => this.#end = resolve);
     this.#service.on("error", (error) => this.#end(error));
-    this.#service.on("heartbeat", (lsn) => this.#guard(() => this.#sink.reached(parseLsn(lsn))));
+    this.#service.on("heartbeat", (lsn, _time, asksForAnswer) =>
+      this.#guard(() => {
+        if (asksForAnswer) this.#send(false);
+        this.#sink.reached(parseLsn(lsn));
+      }));
     // The library reads nothing more from its socket until the promise is resolved.
     this.#service.on("data", () => this.#isOver ? undefined : this.#sink.room());
   }
@@ -127,7 +131,11 @@ export class ReplicationStream {
     const plugin = {
       name: decoder.name,
       options: decoder.options,
-      start: decoder.start.bind(decoder),
+      start: (...parameters: Parameters<PgoutputPlugin["start"]>) => {
+        // Whoever closes it while it connects must not leave a stream behind that nobody knows.
+        if (this.#isOver) throw new Error("The stream was closed");
+        return decoder.start(...parameters);
+      },
       parse: (bytes: Parameters<PgoutputPlugin["parse"]>[0]) =>
         this.#guard(() => this.#take(decoder.parse(bytes))),
     };
@@ -163,7 +171,7 @@ export class ReplicationStream {
       case "insert":
         return this.#sink.insert(message.relation.schema, message.relation.name);
       case "message":
-        return this.#sink.message(message.prefix, message.content);
+        return this.#sink.message(message.prefix, message.content, lsnOf(message.messageLsn));
       case "commit":
         return this.#sink.commit(lsnOf(message.commitEndLsn));
     }

@@ -38,7 +38,16 @@ export async function makeSlot({ access, slot, publication }: SlotNames): Promis
     const create = `perform pg_create_logical_replication_slot('${slot}', 'pgoutput')`;
     await query(unless("duplicate_object", create));
   }
-  await query(`insert into ${log} (slot) values ($1::text) on conflict do nothing`, [slot]);
+  await query(noteSql(access), [slot]);
+}
+
+/** A server that was set up from a copy of another begins its log anew, so that places would begin anew too. */
+function noteSql({ table }: PostgresLogAccess): string {
+  const last = (name: string) => `(select max(position) from ${table(name)})`;
+  return `insert into ${table("outbox_log")} (slot, base)
+select $1::text, greatest(0, place - (pg_current_wal_lsn() - '0/0'::pg_lsn)) from (
+  select greatest(${last("outbox_waiting")}, ${last("outbox_dead")}, 0) as place) p
+on conflict do nothing`;
 }
 
 /** Removes the slot and its publication. */
