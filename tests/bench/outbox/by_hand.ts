@@ -7,24 +7,69 @@
 
 import type pg from "pg";
 
-/** A table as small as one can be: one sequence, one index, a text and a body. */
+/** A table for the same messages: one sequence, one index. */
 export const HAND_TABLE = `create table hand_outbox (
   id bigint generated always as identity primary key,
   topic text not null,
   key text,
+  message_id text not null,
+  type text not null,
+  attributes json not null,
   body bytea not null,
   status smallint not null default 0
 )`;
 
-/** Writes rows in one statement. */
-export async function insertByHand(
-  client: pg.ClientBase,
-  rows: ReadonlyArray<{ readonly topic: string; readonly key: string; readonly body: Uint8Array }>,
-): Promise<void> {
-  const values = rows.map((_, n) => `($${3 * n + 1}, $${3 * n + 2}, $${3 * n + 3})`);
+/** What a row holds beside its body. */
+const ATTRIBUTES = JSON.stringify({
+  source: "/",
+  time: "2026-11-28T12:00:00.000Z",
+  correlationId: "019ad0a5-0000-7000-8000-000000000000",
+  contentType: "application/json",
+  headers: {},
+});
+
+/** A message as somebody would write it down. */
+export interface HandRow {
+  readonly topic: string;
+  readonly key: string;
+  readonly body: Uint8Array;
+}
+
+/** Writes rows in one statement: with parameters for one, from arrays for several. */
+export async function insertByHand(client: pg.ClientBase, rows: readonly HandRow[]): Promise<void> {
+  const [first] = rows;
+  if (rows.length === 1 && first !== undefined) {
+    await client.query(
+      "insert into hand_outbox (topic, key, message_id, type, attributes, body) values ($1, $2, $3, $4, $5, $6)",
+      [first.topic, first.key, crypto.randomUUID(), "noted", ATTRIBUTES, first.body],
+    );
+    return;
+  }
   await client.query(
-    `insert into hand_outbox (topic, key, body) values ${values.join(", ")}`,
-    rows.flatMap(({ topic, key, body }) => [topic, key, body]),
+    `insert into hand_outbox (topic, key, message_id, type, attributes, body)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::json[], $6::bytea[])`,
+    [
+      rows.map(({ topic }) => topic),
+      rows.map(({ key }) => key),
+      rows.map(() => crypto.randomUUID()),
+      rows.map(() => "noted"),
+      rows.map(() => ATTRIBUTES),
+      rows.map(({ body }) => body),
+    ],
+  );
+}
+
+/** Fills the table in one statement. */
+export async function fillByHand(
+  client: pg.ClientBase,
+  count: number,
+  body: string,
+): Promise<void> {
+  await client.query(
+    `insert into hand_outbox (topic, key, message_id, type, attributes, body)
+     select 'notes', 'key ' || n % 100, gen_random_uuid()::text, 'noted', $3, convert_to($2, 'UTF8')
+     from generate_series(1, $1) n`,
+    [count, body, ATTRIBUTES],
   );
 }
 
@@ -37,7 +82,8 @@ export async function drainByHand(
   for (let total = 0;;) {
     await client.query("begin");
     const { rows } = await client.query(
-      "select id, topic, key, body from hand_outbox order by id limit $1 for update skip locked",
+      `select id, topic, key, message_id, type, attributes, body from hand_outbox
+       order by id limit $1 for update skip locked`,
       [batchSize],
     );
     if (rows.length > 0) {
@@ -58,7 +104,7 @@ export async function drainAsPythonCqrs(
   for (let total = 0;;) {
     await client.query("begin");
     const { rows } = await client.query(
-      `select id, topic, key, body from hand_outbox where status in (0, 1)
+      `select id, topic, key, message_id, type, attributes, body from hand_outbox where status in (0, 1)
        order by case status when 0 then 1 else 2 end, id limit 100`,
     );
     for (const { id, body } of rows) {

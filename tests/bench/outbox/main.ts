@@ -13,7 +13,7 @@ import { outboxRelay } from "@sluice/cqrs/outbox";
 import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
 import pg from "pg";
 import { startPostgres } from "../../services/postgres.ts";
-import { drainAsPythonCqrs, drainByHand, HAND_TABLE, insertByHand } from "./by_hand.ts";
+import { drainAsPythonCqrs, drainByHand, fillByHand, HAND_TABLE, insertByHand } from "./by_hand.ts";
 import { compare, medianOf, quantileOf, timed } from "./measure.ts";
 
 const Noted = notification("noted", {
@@ -22,6 +22,7 @@ const Noted = notification("noted", {
   key: ({ key }) => key,
 });
 const TEXT = "x".repeat(170);
+const BODY = JSON.stringify({ key: "key 1", text: TEXT });
 const encoder = new TextEncoder();
 
 function notesOf(count: number, from = 0) {
@@ -71,14 +72,6 @@ async function fill(count: number): Promise<void> {
   }
 }
 
-async function fillByHand(count: number): Promise<void> {
-  await pool.query(
-    `insert into hand_outbox (topic, key, body)
-     select 'notes', 'key ' || n % 100, convert_to($2, 'UTF8') from generate_series(1, $1) n`,
-    [count, JSON.stringify({ key: "key 1", text: TEXT })],
-  );
-}
-
 async function drain(expected: number): Promise<number> {
   const relay = outboxRelay({ storage, broker: instantBroker() });
   let published = 0;
@@ -94,7 +87,7 @@ async function relayBench(): Promise<void> {
   const client = await pool.connect();
   const { medianMs: [hand = NaN, ours = NaN] } = await compare(5, [
     async () => {
-      await fillByHand(count);
+      await fillByHand(client, count, BODY);
       return await timed(() => drainByHand(client, () => Promise.resolve()));
     },
     async () => {
@@ -111,7 +104,7 @@ async function relayBench(): Promise<void> {
   const few = 1_000;
   const { medianMs: [python = NaN, few2 = NaN] } = await compare(3, [
     async () => {
-      await fillByHand(few);
+      await fillByHand(client, few, BODY);
       const ms = await timed(() => drainAsPythonCqrs(client, () => Promise.resolve()));
       await pool.query("truncate hand_outbox");
       return ms;
@@ -159,22 +152,13 @@ async function appendBench(count: number): Promise<void> {
     body: encoder.encode(JSON.stringify(data)),
   }));
   const business = "insert into business (x) values ('business')";
-  const { medianMs: [hand = NaN, same = NaN, ours = NaN] } = await compare(7, [
+  const { medianMs: [hand = NaN, ours = NaN] } = await compare(9, [
     () =>
       timed(async () => {
         for (let n = 0; n < transactions; n++) {
           await storage.transaction(async ({ client }) => {
             await client.query(business);
             await insertByHand(client, rows);
-          });
-        }
-      }),
-    () =>
-      timed(async () => {
-        for (let n = 0; n < transactions; n++) {
-          await storage.transaction(async ({ client }) => {
-            await client.query(business);
-            await insertSameByHand(client, rows);
           });
         }
       }),
@@ -197,37 +181,6 @@ async function appendBench(count: number): Promise<void> {
   );
   print(`the same, against a table of 4 columns`, us(hand), us(ours), (ours / hand).toFixed(2));
   await pool.query("truncate business, hand_outbox, sluice_outbox");
-}
-
-/** The same rows in the same table as the library writes them, by one statement of its own making. */
-async function insertSameByHand(
-  client: pg.ClientBase,
-  rows: ReadonlyArray<{ readonly topic: string; readonly key: string; readonly body: Uint8Array }>,
-): Promise<void> {
-  const time = new Date().toISOString();
-  const values = rows.map((_, n) => {
-    const at = 7 * n;
-    return `($${at + 1}, $${at + 2}, $${at + 3}, $${at + 4}, $${at + 5}, $${at + 6}, $${at + 7})`;
-  });
-  await client.query(
-    `insert into sluice_outbox (topic, partition, key, id, type, attributes, body)
-     values ${values.join(", ")}`,
-    rows.flatMap(({ topic, key, body }) => [
-      topic,
-      3,
-      key,
-      crypto.randomUUID(),
-      "noted",
-      JSON.stringify({
-        source: "/",
-        time,
-        correlationId: time,
-        contentType: "application/json",
-        headers: {},
-      }),
-      body,
-    ]),
-  );
 }
 
 async function latencyBench(): Promise<void> {
