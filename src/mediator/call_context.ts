@@ -101,7 +101,7 @@ export class CallContext implements Context, MiddlewareContext {
   }
 
   get unitsOfWork(): readonly UnitOfWork[] {
-    return this.#frame.units.map(({ work }) => work as UnitOfWork);
+    return this.#frame.units.map(({ ties }) => ties.work as UnitOfWork);
   }
 
   get committed(): Promise<unknown> | undefined {

@@ -1,6 +1,6 @@
-import type { Frame, Overrides } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import type { Level } from "./run.ts";
-import { type Invoke, type InvokeStream, streamFrame } from "./run_frame.ts";
+import { type Invoke, type InvokeStream, type Overrides, streamFrame } from "./run_frame.ts";
 import type { Middleware, MiddlewareFunction, StreamAwareMiddleware } from "./middleware.ts";
 import { streamThrough } from "./stream_through.ts";
 import { finishUnit } from "./unit.ts";

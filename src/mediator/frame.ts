@@ -4,25 +4,15 @@ import { CallContext, HandlerSettledError } from "./call_context.ts";
 import type { Emission } from "./emission.ts";
 import type { DropReason } from "./observer.ts";
 import { type Level, type Run, startRun } from "./run.ts";
-import type { Invoke } from "./run_frame.ts";
+import type { Invoke, Overrides } from "./run_frame.ts";
 import type { Runtime } from "./runtime.ts";
 import type { LazyScope } from "./scope.ts";
+import type { Commit, Ties } from "./ties.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
-/** What a frame may have in place of its parent's; everything else in it is added to the context. */
-export interface Overrides {
-  /** Another message of the same type. */
-  readonly message?: AnyMessage;
-  /** A narrower signal. */
-  readonly signal?: AbortSignal;
-  /** A unit of work, to be opened or joined. */
-  readonly unitOfWork?: UnitOfWork;
-}
-
 /**
- * What a frame is: a whole call, what a middleware has changed for those
- * further in, or a run of a handler of a composite, whose success is that of the
- * frame around it, unless it is but a part: a link that another link asked.
+ * What a frame is: a call, what a middleware changes for those further in, or a run within a composite,
+ * which makes the success of the frame around it unless it is only a part: a link that another link asked.
  */
 type Role = "call" | "step" | "run" | "part";
 
@@ -35,19 +25,14 @@ export class Frame {
   readonly message: AnyMessage;
   /** The frame whose handler sent or emitted the message. */
   readonly cause: Frame | undefined;
-  /** The cause, if the call began in a unit of work that was open there, so that it gets what is emitted. */
-  readonly around: Frame | undefined;
   /** Where this run gets its services from. */
   scope: LazyScope;
-  /** The unit of work that this frame was opened for, as long as it is open. */
-  work: UnitOfWork | undefined;
   #signal: AbortSignal | undefined;
   #parent: Frame | undefined;
   #role: Role = "call";
-  /** The frame around this one, if this was opened for a unit of work: it stands by itself, as a call does. */
-  #outer: Frame | undefined;
-  /** Where what is emitted in this frame belongs, if that is not the innermost unit of work. */
-  joined: Frame | undefined;
+  /** The frame of the innermost unit of work around this one, open or not, or this one itself. */
+  #unit: Frame | undefined;
+  #ties: Ties | undefined;
   #additions: object | undefined;
   #context: CallContext | undefined;
   #metadata: MessageMetadata | undefined;
@@ -55,10 +40,6 @@ export class Frame {
   #kept: Frame[] | undefined;
   #run: Run | undefined;
   #hasSucceeded = false;
-  #committed: Promise<unknown> | undefined;
-  /** What belongs to units of work whose commit has begun, as long as it does not fail. */
-  #commits: { emissions: readonly Emission[]; readonly settled: Promise<unknown> }[] | undefined;
-  #lateError: { readonly error: unknown } | undefined;
   #isOver = false;
 
   constructor(
@@ -74,8 +55,12 @@ export class Frame {
     this.scope = scope;
     this.#signal = signal;
     this.cause = cause;
-    this.around = parent === undefined && cause?.units[0] !== undefined ? cause : undefined;
     this.#parent = parent;
+    const near = parent ?? cause;
+    if (near !== undefined && near.#unit !== undefined) {
+      this.#unit = near.#unit;
+      if (parent === undefined && near.units.length > 0) this.ties.around = near;
+    }
   }
 
   /** What the handlers and middlewares of this frame receive. */
@@ -96,20 +81,35 @@ export class Frame {
     return this.#signal;
   }
 
-  /** The frames that were opened for the units of work that are open around this frame, the innermost first. */
+  /** The frames of the units of work that are open around this frame, the innermost first. */
   get units(): readonly Frame[] {
-    const units = (this.#parent ?? this.#outer ?? this.cause)?.units ?? NO_FRAMES;
-    return this.work === undefined ? units : [this, ...units];
+    const units: Frame[] = [];
+    let at = this.#unit;
+    while (at !== undefined) {
+      const { outer, work } = at.ties;
+      if (work !== undefined) units.push(at);
+      at = outer === undefined ? undefined : outer.#unit;
+    }
+    return units;
   }
 
-  /** Whether this frame was opened for a unit of work. */
+  /** Whether this frame was opened for a unit of work, or to join one. */
   get isUnit(): boolean {
-    return this.#outer !== undefined;
+    return this.#ties?.outer !== undefined;
+  }
+
+  /** The frame that gets what is emitted in this call, as that began in a unit of work. */
+  get around(): Frame | undefined {
+    return this.#ties?.around;
+  }
+
+  get ties(): Ties {
+    return this.#ties ??= {};
   }
 
   /** Settles as the last commit of this call does, from when that begins until it fails. */
   get committed(): Promise<unknown> | undefined {
-    return this.#call.#committed;
+    return this.#call.#ties?.committed;
   }
 
   /** Opens a frame within this one. */
@@ -151,7 +151,7 @@ export class Frame {
   /** Whether anything was emitted that has not been taken. */
   get hasEmissions(): boolean {
     return this.#emissions !== undefined || this.#kept !== undefined ||
-      this.#commits !== undefined;
+      this.#ties?.commits !== undefined;
   }
 
   /**
@@ -177,8 +177,9 @@ export class Frame {
 
   /** Takes what was emitted in units of work that are committed. */
   takeCommitted(): readonly Emission[] {
-    const commits = this.#commits ?? [];
-    this.#commits = undefined;
+    const commits = this.#ties?.commits;
+    if (commits === undefined) return [];
+    this.ties.commits = undefined;
     return commits.flatMap(({ emissions }) => emissions);
   }
 
@@ -212,35 +213,34 @@ export class Frame {
    */
   commit(whole: Promise<unknown>, emissions: readonly Emission[]): void {
     const call = this.#call;
-    for (let at = this as Frame | undefined; at !== undefined; at = at.#parent ?? at.#outer) {
-      if (call.#committed === undefined) at.#signal?.throwIfAborted();
+    const { ties } = call;
+    for (let at = this as Frame | undefined; at !== undefined; at = at.#parent ?? at.#ties?.outer) {
+      if (ties.committed === undefined) at.#signal?.throwIfAborted();
     }
     if (call.#isOver) throw AbortSignal.abort().reason; // nobody waits for it any more
-    const commit = {
-      emissions,
-      settled: whole.catch(() => {
-        call.#committed = undefined;
-        commit.emissions = [];
-        this.#report(emissions, "handler_failed");
-      }),
-    };
-    call.#committed = whole;
-    (call.#commits ??= []).push(commit);
+    const settled = whole.catch(() => {
+      ties.committed = undefined;
+      commit.emissions = [];
+      this.#report(emissions, "handler_failed");
+    });
+    const commit: Commit = { emissions, settled };
+    ties.committed = whole;
+    (ties.commits ??= []).push(commit);
   }
 
   /** Whether the handler of this frame has succeeded. */
   get hasSucceeded(): boolean {
-    return this.#hasSucceeded || this.#committed !== undefined;
+    return this.#hasSucceeded || this.#ties?.committed !== undefined;
   }
 
   /** Has the call fail at its end with what went wrong after the handler had succeeded. */
   failLater(error: unknown): void {
-    this.#call.#lateError ??= { error };
+    this.#call.ties.lateError ??= { error };
   }
 
   /** What the call fails with at its end. */
   get lateError(): { readonly error: unknown } | undefined {
-    return this.#lateError;
+    return this.#ties?.lateError;
   }
 
   /**
@@ -250,7 +250,7 @@ export class Frame {
    */
   close(): boolean {
     this.#isOver = true;
-    return this.hasEmissions || this.#lateError !== undefined;
+    return this.hasEmissions || this.#ties?.lateError !== undefined;
   }
 
   /** Ends the frame and drops what was emitted in it, but for what a commit has made final. */
@@ -262,8 +262,8 @@ export class Frame {
   /** Runs a handler within middlewares: in this frame, or in a new one when this has had its run. */
   host(invoke: Invoke, level: Level | undefined): Promise<unknown> {
     // Within a unit of work what middlewares send must not be dropped with a run.
-    const isTaken = this.#run !== undefined || this.units.length > 0;
-    return (isTaken ? this.fork() : this).#start(invoke, level);
+    const isInUnit = this.#unit !== undefined && this.units.length > 0;
+    return (this.#run !== undefined || isInUnit ? this.fork() : this).#start(invoke, level);
   }
 
   /** Prepares for emissions. A run that has none, as most have, is not followed, which would cost as much as it. */
@@ -312,15 +312,16 @@ export class Frame {
     if (this.message.kind === "stream") {
       throw new TypeError("Cannot run a stream in a unit of work");
     }
-    const [innermost] = around.units;
-    this.joined = around.units.find((frame) => frame.work === work);
-    if (this.joined !== undefined && this.joined === innermost) return; // it gets all from here anyway
+    const { units } = around;
+    const joined = units.find(({ ties }) => ties.work === work);
+    if (joined !== undefined && joined === units[0]) return; // it gets all from here anyway
     this.#parent = undefined;
-    this.#outer = around;
     this.#role = "call";
-    if (this.joined !== undefined) return;
-    this.work = work;
-    this.#call.#committed = undefined;
+    if (joined === undefined) {
+      this.#unit = this;
+      this.#ties = { outer: around, work };
+      this.#call.ties.committed = undefined;
+    } else this.#ties = { outer: around, joined };
   }
 
   #start(invoke: Invoke, level: Level | undefined): Promise<unknown> {
@@ -378,7 +379,7 @@ export class Frame {
 
   /** The frame of the whole call. */
   get #call(): Frame {
-    const around = this.#parent ?? this.#outer;
+    const around = this.#parent ?? this.#ties?.outer;
     return around === undefined ? this : around.#call;
   }
 
@@ -390,12 +391,10 @@ export class Frame {
 
   #collectPending(pending: Promise<unknown>[]): void {
     if (this.#run !== undefined) pending.push(Promise.resolve());
-    for (const { settled } of this.#commits ?? []) pending.push(settled);
+    for (const { settled } of this.#ties?.commits ?? []) pending.push(settled);
     for (const { envelope } of this.#emissions ?? []) {
       if (envelope instanceof Promise) pending.push(envelope);
     }
     for (const frame of this.#kept ?? []) frame.#collectPending(pending);
   }
 }
-
-const NO_FRAMES: readonly Frame[] = [];

@@ -1,5 +1,17 @@
-import type { Frame, Overrides } from "./frame.ts";
+import type { AnyMessage } from "../message/mod.ts";
+import type { Frame } from "./frame.ts";
 import type { DropReason } from "./observer.ts";
+import type { UnitOfWork } from "./unit_of_work.ts";
+
+/** What a frame may have in place of its parent's; everything else in it is added to the context. */
+export interface Overrides {
+  /** Another message of the same type. */
+  readonly message?: AnyMessage;
+  /** A narrower signal. */
+  readonly signal?: AbortSignal;
+  /** A unit of work, to be opened or joined. */
+  readonly unitOfWork?: UnitOfWork;
+}
 
 /** A compiled handler: gives a result or a promise of it, or the items of a stream. */
 export type Invoke = (frame: Frame) => unknown;

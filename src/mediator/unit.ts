@@ -17,7 +17,8 @@ export async function finishUnit(
   running: Promise<unknown>,
   whole: () => Promise<unknown>,
 ): Promise<unknown> {
-  const { work, joined, runtime } = frame;
+  const { ties, runtime } = frame;
+  const { work, joined } = ties;
   let emissions: readonly Emission[] = [];
   try {
     const result = await running;
@@ -37,7 +38,7 @@ export async function finishUnit(
     frame.drop(dropReason(frame), emissions);
     throw error;
   } finally {
-    frame.work = undefined;
+    ties.work = undefined;
   }
 }
 
