@@ -35,21 +35,23 @@ export interface HandRow {
   readonly body: Uint8Array;
 }
 
-/** Writes rows in one statement: with parameters for one, from arrays for several. */
+/** Writes rows of the library's table in one statement: with parameters for one, from arrays for several. */
 export async function insertByHand(client: pg.ClientBase, rows: readonly HandRow[]): Promise<void> {
+  const into = "insert into sluice_outbox (topic, partition, key, id, type, attributes, body)";
   const [first] = rows;
   if (rows.length === 1 && first !== undefined) {
     await client.query(
-      "insert into hand_outbox (topic, key, message_id, type, attributes, body) values ($1, $2, $3, $4, $5, $6)",
-      [first.topic, first.key, crypto.randomUUID(), "noted", ATTRIBUTES, first.body],
+      `${into} values ($1, $2, $3, $4, $5, $6, $7)`,
+      [first.topic, 7, first.key, crypto.randomUUID(), "noted", ATTRIBUTES, first.body],
     );
     return;
   }
   await client.query(
-    `insert into hand_outbox (topic, key, message_id, type, attributes, body)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::json[], $6::bytea[])`,
+    `${into} select * from unnest(
+      $1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::json[], $7::bytea[])`,
     [
       rows.map(({ topic }) => topic),
+      rows.map((_, n) => n % 16),
       rows.map(({ key }) => key),
       rows.map(() => crypto.randomUUID()),
       rows.map(() => "noted"),
