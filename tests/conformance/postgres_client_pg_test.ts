@@ -2,8 +2,9 @@
 import { Client, Pool, type PoolConfig } from "pg";
 import type { PostgresQuery } from "../../src/storage/postgres/client.ts";
 import { fromPg, type PgOptions } from "../../src/storage/postgres/from_pg.ts";
-import { tryStartPostgres } from "../services/postgres.ts";
+import { startPostgres, tryStartPostgres } from "../services/postgres.ts";
 import { TABLE } from "./postgres_client_harness.ts";
+import { surviveRestarts } from "./postgres_client_restarts.ts";
 import { testPostgresClient } from "./postgres_client_runner.ts";
 
 const server = await tryStartPostgres();
@@ -86,5 +87,13 @@ if (server !== undefined) {
         },
       };
     },
+  });
+
+  Deno.test("fromPg(Pool) gets over restarts of the server", async () => {
+    await using server = await startPostgres({ isOwn: true });
+    const pool = new Pool({ connectionString: server.url, max: 4 });
+    pool.on("error", ignore);
+    await surviveRestarts(fromPg(pool), server);
+    await pool.end();
   });
 }

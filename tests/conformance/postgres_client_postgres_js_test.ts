@@ -1,7 +1,8 @@
 import postgres from "postgres";
 import { fromPostgresJs } from "../../src/storage/postgres/from_postgres_js.ts";
-import { tryStartPostgres } from "../services/postgres.ts";
+import { startPostgres, tryStartPostgres } from "../services/postgres.ts";
 import { TABLE } from "./postgres_client_harness.ts";
+import { surviveRestarts } from "./postgres_client_restarts.ts";
 import { testPostgresClient } from "./postgres_client_runner.ts";
 
 const server = await tryStartPostgres();
@@ -38,5 +39,12 @@ if (server !== undefined) {
   testPostgresClient("fromPostgresJs(with one connection, renaming)", {
     lacks: ["connections"],
     harness: harness({ max: 1, transform: postgres.camel }),
+  });
+
+  Deno.test("fromPostgresJs() gets over restarts of the server", async () => {
+    await using server = await startPostgres({ isOwn: true });
+    const sql = postgres(server.url, { max: 4, backoff: () => 0.05, onnotice: () => {} });
+    await surviveRestarts(fromPostgresJs(sql), server);
+    await sql.end({ timeout: 1 });
   });
 }

@@ -8,8 +8,8 @@ import { postgresClientTransactionCases } from "./postgres_client_transaction_ca
 export interface PostgresClientRun<C> {
   /** What the driver lacks. */
   readonly lacks: readonly PostgresClientNeed[];
-  /** Whether the driver lets go of all timers. @default true */
-  readonly isClean?: boolean;
+  /** When the driver keeps timers or connections that nobody needs any more. @default "never" */
+  readonly leaks?: "never" | "after a loss" | "always";
   /** Makes a harness. */
   harness(): Promise<PostgresClientHarness<C>>;
 }
@@ -23,7 +23,7 @@ const cases = [
 /** Makes a test of each case of a client of Postgres, and says which ones it leaves out. */
 export function testPostgresClient<C>(
   name: string,
-  { lacks, harness, isClean = true }: PostgresClientRun<C>,
+  { lacks, harness, leaks = "never" }: PostgresClientRun<C>,
 ): void {
   for (const { name: behaviour, needs = [], run } of cases) {
     const missing = needs.filter((need) => lacks.includes(need));
@@ -31,6 +31,8 @@ export function testPostgresClient<C>(
       console.log(`Not tested, as ${name} has no ${missing.join(", no ")}: ${behaviour}`);
       continue;
     }
+    const isClean = leaks === "never" ||
+      leaks === "after a loss" && !needs.includes("reconnection");
     Deno.test(
       `${name} ${behaviour}`,
       { sanitizeOps: isClean, sanitizeResources: isClean },

@@ -1,50 +1,19 @@
 import { concurrencyLimit } from "../../resilience/mod.ts";
-import type { PostgresClient, PostgresParameter, PostgresQuery, PostgresRow } from "./client.ts";
+import type {
+  PostgresClient,
+  PostgresQuery,
+  PostgresRow,
+  PostgresTransactionScope,
+} from "./client.ts";
+import {
+  type DenoPostgresClient,
+  type DenoPostgresPool,
+  type DenoPostgresQueryable,
+  type Use,
+  useOfPool,
+} from "./deno_postgres_pool.ts";
+import { sqlStateOf } from "./sql_state.ts";
 import { runTransaction, type TransactionSteps } from "./transaction_scope.ts";
-
-/** What {@linkcode fromDenoPostgres} needs of whatever runs statements: a client, or one of its transactions. */
-export interface DenoPostgresQueryable {
-  /** Runs a statement. */
-  queryObject(
-    text: string,
-    parameters?: PostgresParameter[],
-  ): Promise<{ readonly rows: unknown[] }>;
-}
-
-/** What {@linkcode fromDenoPostgres} needs of a transaction. */
-export interface DenoPostgresTransaction extends DenoPostgresQueryable {
-  /** Begins it. */
-  begin(): Promise<void>;
-  /** Commits it. */
-  commit(): Promise<void>;
-  /** Rolls it back. */
-  rollback(): Promise<void>;
-}
-
-/** What {@linkcode fromDenoPostgres} needs of a `Client`. */
-export interface DenoPostgresClient extends DenoPostgresQueryable {
-  /** What it does now. */
-  readonly session: {
-    /** The name of the transaction that is open. */
-    readonly "current_transaction": string | null;
-  };
-  /** Makes a transaction, which is still to begin. */
-  createTransaction(name: string): DenoPostgresTransaction;
-  /** Closes the connection. */
-  end(): Promise<void>;
-}
-
-/** What {@linkcode fromDenoPostgres} needs of a connection that was taken out of a `Pool`. */
-export interface DenoPostgresPoolClient extends DenoPostgresClient {
-  /** Puts it back. */
-  release(): void;
-}
-
-/** What {@linkcode fromDenoPostgres} needs of a `Pool`. */
-export interface DenoPostgresPool {
-  /** Takes a connection out of the pool. */
-  connect(): Promise<DenoPostgresPoolClient>;
-}
 
 /** The handle of a transaction of deno-postgres: `Transaction`. */
 export type DenoPostgresHandle<P> = P extends { createTransaction(...parameters: never[]): infer T }
@@ -55,16 +24,17 @@ export type DenoPostgresHandle<P> = P extends { createTransaction(...parameters:
 /**
  * Makes a client of a `Pool` of deno-postgres (`@db/postgres`), or of a single `Client`.
  *
- * What users of deno-postgres have to know:
+ * What users of deno-postgres have to know, of version 0.19.5:
  *
- * - Over TCP each statement with parameters takes some 40 ms, as version 0.19.5 writes it in pieces
- *   and leaves Nagle's algorithm on. Until it does not, let `Deno.connect` switch that off:
- *   call `setNoDelay()` on what it resolves to.
- * - It cannot listen: a notification breaks the connection. So nothing wakes up a relay but its own
- *   interval.
- * - A statement that failed ends the transaction, also if its error was caught, and also within a
+ * - Over TCP each statement with parameters takes some 40 ms, as it is written in pieces with Nagle's
+ *   algorithm on. Until the driver switches that off, let `Deno.connect` do so: call `setNoDelay()` on
+ *   what it resolves to.
+ * - It cannot listen: a notification breaks the connection. So a relay learns of messages by asking.
+ * - A connection that the server closed while it was idle lets the next statement fail, and is lost.
+ *   A `Pool` gets over that here, also when the server was away; it should be a lazy one, with `true`
+ *   as its third argument. A `Client` does not: an application has to make a new one.
+ * - A statement that failed ends the transaction, also if its error was caught, and also after a
  *   savepoint.
- * - The first statement on a connection that the server has closed meanwhile fails.
  * - A `Client` has one connection, so transactions and other statements wait for each other. Within a
  *   transaction, a statement outside of it would wait forever.
  */
@@ -74,38 +44,27 @@ export function fromDenoPostgres<P extends DenoPostgresPool | DenoPostgresClient
 export function fromDenoPostgres(
   pool: DenoPostgresPool | DenoPostgresClient,
 ): PostgresClient<DenoPostgresQueryable> {
-  const use = "createTransaction" in pool ? oneClient(pool) : anyClient(pool);
+  const use = "createTransaction" in pool ? useOfClient(pool) : useOfPool(pool);
   return {
-    query: (text, parameters) => use((client) => queryOf(client)(text, parameters)),
-    transaction: (run) => use((client, onBroken) => runTransaction(steps(client, onBroken), run)),
+    query: (text, parameters) =>
+      use(async (client, onBroken) => {
+        try {
+          return await queryOf(client)(text, parameters);
+        } catch (error) {
+          // What Postgres answers comes over a connection that works.
+          if (sqlStateOf(error) === undefined) onBroken();
+          throw error;
+        }
+      }),
+    transaction: (run) => transaction(use, run),
     join: (client) => ({ client, query: queryOf(client) }),
   };
 }
 
-/** Does something with a connection, which `onBroken` says not to use any more. */
-type Use = <R>(
-  work: (client: DenoPostgresClient, onBroken: () => void) => Promise<R>,
-) => Promise<R>;
-
-function oneClient(client: DenoPostgresClient): Use {
+/** It connects again by itself, where it can. */
+function useOfClient(client: DenoPostgresClient): Use {
   const turns = concurrencyLimit(1);
-  // It makes its connection anew by itself.
   return (work) => turns.run(() => work(client, () => {}));
-}
-
-function anyClient(pool: DenoPostgresPool): Use {
-  return async (work) => {
-    const client = await pool.connect();
-    let isBroken = false;
-    try {
-      return await work(client, () => {
-        isBroken = true;
-      });
-    } finally {
-      if (isBroken) await client.end().catch(() => {}); // the pool connects it again
-      client.release();
-    }
-  };
 }
 
 const NAME = "sluice";
@@ -134,6 +93,33 @@ function steps(
       }),
     onBroken,
   };
+}
+
+/** How often a transaction is begun at most, on one connection after the other. */
+const MAX_BEGINS = 100;
+
+async function transaction<R>(
+  use: Use,
+  run: (scope: PostgresTransactionScope<DenoPostgresQueryable>) => Promise<R>,
+): Promise<R> {
+  for (let attempt = 1;; attempt++) {
+    const seen = { isBegun: false, isBroken: false };
+    try {
+      return await use((client, onBroken) => {
+        const onBreak = () => {
+          seen.isBroken = true;
+          onBroken();
+        };
+        return runTransaction(steps(client, onBreak), (scope) => {
+          seen.isBegun = true;
+          return run(scope);
+        });
+      });
+    } catch (error) {
+      // Nothing has been done yet, and each connection may have been closed while it was idle.
+      if (seen.isBegun || !seen.isBroken || attempt === MAX_BEGINS) throw error;
+    }
+  }
 }
 
 /** Runs one statement at a time: one that waited in the driver could come after the end of its transaction. */

@@ -1,4 +1,4 @@
-import { systemClock } from "../../clock.ts";
+import { type Clock, systemClock } from "../../clock.ts";
 import type { PostgresClient } from "./client.ts";
 import { type ListeningConnection, reconnectingListen } from "./listener.ts";
 import { type PostgresJsQueryable, type PostgresJsSql, rowsOf, start } from "./postgres_js_sql.ts";
@@ -8,6 +8,12 @@ import { sqlStateOf } from "./sql_state.ts";
 /** The handle of a transaction of postgres.js: `TransactionSql`. */
 export type PostgresJsHandle<S> = S extends
   { begin(options: string, run: (sql: infer T) => never): unknown } ? T : never;
+
+/** How {@linkcode fromPostgresJs} uses the driver. */
+export interface PostgresJsOptions {
+  /** Waits for the driver to notice that a connection is lost. @default {systemClock} */
+  readonly clock?: Clock | undefined;
+}
 
 /**
  * Makes a client of the `sql` of postgres.js, version 3.
@@ -25,16 +31,17 @@ export type PostgresJsHandle<S> = S extends
  * - A transaction in which a statement has failed is rolled back, also if the error was caught; only
  *   `sql.savepoint()` can contain it.
  * - {@linkcode PostgresClient.listen} takes one connection more, for all channels.
- *
- * @example Through one connection at most
- * ```ts
- * import { fromPostgresJs } from "@sluice/cqrs/postgres";
- * ```
+ * - End `sql` with a `timeout`: else the driver may wait for a statement whose connection is lost. And
+ *   keep `connect_timeout` short, as so long a connection may hang that was lost at a bad moment.
  */
 export function fromPostgresJs<S extends PostgresJsSql>(
   sql: S,
+  options?: PostgresJsOptions,
 ): PostgresClient<PostgresJsHandle<S>>;
-export function fromPostgresJs(sql: PostgresJsSql): PostgresClient<PostgresJsQueryable> {
+export function fromPostgresJs(
+  sql: PostgresJsSql,
+  { clock = systemClock }: PostgresJsOptions = {},
+): PostgresClient<PostgresJsQueryable> {
   return {
     query: (text, parameters) =>
       untilSent(sql, async (onSent) => {
@@ -46,7 +53,7 @@ export function fromPostgresJs(sql: PostgresJsSql): PostgresClient<PostgresJsQue
           throw error;
         }
       }),
-    transaction: (run) => untilSent(sql, (onSent) => begin(sql, run, onSent)),
+    transaction: (run) => untilSent(sql, (onSent) => begin(sql, run, onSent, clock)),
     join: (client) => ({
       client,
       query: async (text, parameters) => rowsOf(await start(client, text, parameters), sql.options),

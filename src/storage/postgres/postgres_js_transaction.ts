@@ -1,8 +1,12 @@
+import { type Clock, sleep } from "../../clock.ts";
 import type { PostgresTransactionScope } from "./client.ts";
 import { type PostgresJsQueryable, type PostgresJsSql, rowsOf, start } from "./postgres_js_sql.ts";
 import { openScope, transactionEnded } from "./transaction_scope.ts";
 
-/** How many turns of promises the driver needs, at most, between noticing a loss and telling it. */
+/** How long the driver may take between telling of a loss and acting on it. */
+const NOTICE_MS = 1_000;
+
+/** How many turns of promises it takes, at most, to tell that it has. */
 const TURNS = 10;
 
 /**
@@ -10,43 +14,28 @@ const TURNS = 10;
  *
  * When a connection is lost, the driver rejects at once, with `run` still under way, and gives that
  * connection to others as soon as it is made anew. What it sends for the transaction from then on, and
- * be it the rollback, ends up in the wrong place or blocks the connection for good. So it never learns
- * how `run` has ended then.
+ * be it the rollback, ends up in the wrong place or blocks the connection for a long time. So it never
+ * learns how `run` has ended then.
  */
 export async function begin<R>(
   sql: PostgresJsSql,
   run: (scope: PostgresTransactionScope<PostgresJsQueryable>) => Promise<R>,
   onBegin: () => void,
+  clock: Clock,
 ): Promise<R> {
-  let isLost = false;
+  const loss = new Loss();
   let working: Promise<Outcome<R>> | undefined;
-  const work = async (transaction: PostgresJsQueryable): Promise<Outcome<R>> => {
-    const client = guarded(transaction, () => isLost);
-    const { scope, end } = openScope(client, async (text, parameters) => {
-      try {
-        return rowsOf(await start(client, text, parameters), sql.options);
-      } catch (error) {
-        isLost ||= isLoss(error);
-        throw error;
-      }
-    });
-    try {
-      return { value: await run(scope) };
-    } catch (error) {
-      return { error };
-    } finally {
-      end();
-    }
-  };
   const failure = await sql.begin(async (transaction: PostgresJsQueryable) => {
     onBegin();
-    working = work(transaction);
+    working = outcomeOf(sql, transaction, run, loss);
     const outcome = await working;
+    const error = "error" in outcome ? outcome.error : undefined;
+    if (loss.isSuspected || isLoss(error)) await loss.noticed(clock);
     for (let turn = 0; turn < TURNS; turn++) await undefined;
-    if (isLost) await new Promise(() => {});
-    if ("error" in outcome) throw outcome.error;
+    if (loss.isNoticed) await new Promise(() => {});
+    if ("error" in outcome) throw error;
   }).then(() => undefined, (error) => {
-    isLost = true;
+    loss.notice();
     return { error };
   });
   const outcome = await working;
@@ -58,23 +47,72 @@ export async function begin<R>(
 /** How `run` has ended. */
 type Outcome<R> = { readonly value: R } | { readonly error: unknown };
 
-/** The codes that the driver itself gives to such errors. */
+async function outcomeOf<R>(
+  sql: PostgresJsSql,
+  transaction: PostgresJsQueryable,
+  run: (scope: PostgresTransactionScope<PostgresJsQueryable>) => Promise<R>,
+  loss: Loss,
+): Promise<Outcome<R>> {
+  const client = guarded(transaction, loss);
+  const { scope, end } = openScope(client, async (text, parameters) => {
+    try {
+      return rowsOf(await start(client, text, parameters), sql.options);
+    } catch (error) {
+      if (isLoss(error)) loss.isSuspected = true;
+      throw error;
+    }
+  });
+  try {
+    return { value: await run(scope) };
+  } catch (error) {
+    return { error };
+  } finally {
+    end();
+  }
+}
+
+/** The loss of a connection. */
+class Loss {
+  /** Whether a statement has told of it. */
+  isSuspected = false;
+  /** Whether the driver has acted on it. */
+  isNoticed = false;
+  readonly #noticed = new AbortController();
+
+  notice(): void {
+    this.isNoticed = true;
+    this.#noticed.abort();
+  }
+
+  /** Resolves when the driver has acted on it, or does not seem to. */
+  async noticed(clock: Clock): Promise<void> {
+    await sleep(clock, NOTICE_MS, this.#noticed.signal).catch(() => {});
+  }
+}
+
+/** The codes of the driver, and of the sockets under it: `ECONNRESET`, `EPIPE`, `ERR_STREAM_DESTROYED`. */
+const LOST = /^(?:CONNECTION_|E(?!RR_)|ERR_(?:STREAM|SOCKET)_)/;
+
+/** Whether an error of a statement, or what it was made of, says that a connection is lost. */
 function isLoss(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("CONNECTION_");
+  if (!(error instanceof Error)) return false;
+  // The driver puts the statement into each error: so it is none of a file, for instance.
+  const isOfStatement = "query" in error && "code" in error;
+  return isOfStatement && LOST.test(String(error.code)) || isLoss(error.cause);
 }
 
 /** The driver's handle, which refuses to be used once its connection is lost. */
-function guarded(
-  transaction: PostgresJsQueryable,
-  isLost: () => boolean,
-): PostgresJsQueryable {
+function guarded(transaction: PostgresJsQueryable, loss: Loss): PostgresJsQueryable {
+  const check = () => {
+    if (loss.isSuspected || loss.isNoticed) throw transactionEnded();
+  };
   return new Proxy(transaction, {
     apply(target, self, parameters) {
-      if (isLost()) throw transactionEnded();
+      check();
       return Reflect.apply(target as Tag, self, parameters);
     },
     get(target, name) {
-      if (isLost()) throw transactionEnded();
+      check();
       return Reflect.get(target, name);
     },
   });
