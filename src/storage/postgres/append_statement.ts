@@ -1,14 +1,15 @@
 import type { Envelope } from "../../message/mod.ts";
 import { anyPartition, base64, partitionOf } from "../mod.ts";
 import { attributesOf } from "./envelope_columns.ts";
+import { textOf } from "./body_columns.ts";
 import type { PostgresNames } from "./names.ts";
 import type { Statement } from "./statement.ts";
 
-const COLUMNS = "(topic, partition, key, id, type, attributes, body)";
+const COLUMNS = "(topic, partition, key, id, type, attributes, body, body_text)";
 
 /**
  * One statement that stores envelopes, in their order. As drivers disagree about arrays and bytes,
- * one envelope travels as plain texts, several as JSON; bodies as text where they are.
+ * one envelope travels as plain texts, several as JSON; bodies as text where they are that.
  */
 export function appendStatement(names: PostgresNames, envelopes: readonly Envelope[]): Statement {
   const [envelope, ...others] = envelopes;
@@ -20,10 +21,10 @@ export function appendStatement(names: PostgresNames, envelopes: readonly Envelo
 function single({ table }: PostgresNames, envelope: Envelope): Statement {
   const { topic, key = null, id, type, body } = envelope;
   const text = textOf(body);
-  const bytes = text === undefined ? "decode($7, 'base64')" : "convert_to($7, 'UTF8')";
+  const columns = text === undefined ? "decode($7, 'base64'), null" : "null, $7";
   return {
     text: `insert into ${table("outbox")} ${COLUMNS}
-values ($1, $2, $3, $4, $5, $6::text::json, ${bytes})`,
+values ($1, $2, $3, $4, $5, $6::text::json, ${columns})`,
     parameters: [
       topic,
       String(partitionFor(envelope)),
@@ -46,29 +47,19 @@ function multiple({ table }: PostgresNames, envelopes: readonly Envelope[]): Sta
       i: envelope.id,
       y: envelope.type,
       a: attributesOf(envelope),
-      b: text,
-      c: text === undefined ? base64(envelope.body) : undefined,
+      b: text === undefined ? base64(envelope.body) : undefined,
+      x: text,
     };
   });
   return {
     text: `insert into ${table("outbox")} ${COLUMNS}
-select t, p, k, i, y, a, coalesce(convert_to(b, 'UTF8'), decode(c, 'base64'))
+select t, p, k, i, y, a, decode(b, 'base64'), x
 from json_to_recordset($1::text::json) as r(
-  t text, p smallint, k text, i text, y text, a json, b text, c text)`,
+  t text, p smallint, k text, i text, y text, a json, b text, x text)`,
     parameters: [JSON.stringify(rows)],
   };
 }
 
 function partitionFor({ key }: Envelope): number {
   return key === undefined ? anyPartition() : partitionOf(key);
-}
-
-/** The text that bytes are in UTF-8; undefined if they are none that Postgres takes. */
-function textOf(body: Uint8Array): string | undefined {
-  if (body.includes(0)) return undefined;
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    return undefined;
-  }
 }

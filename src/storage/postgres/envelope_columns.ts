@@ -1,4 +1,5 @@
 import type { Envelope } from "../../message/mod.ts";
+import { bodyOf } from "./body_columns.ts";
 import type { PostgresRow } from "./client.ts";
 
 /** The attributes of an envelope that have no column of their own, as they stand in the column `attributes`. */
@@ -33,7 +34,7 @@ export function attributesOf(envelope: Envelope): Attributes {
 }
 
 /**
- * The envelope of a row with the columns `key`, `id`, `type`, `attributes` and `body`.
+ * The envelope of a row with the columns `key`, `id`, `type`, `attributes` and those of a body.
  *
  * @throws {TypeError} If the attributes are none, as something else has written them.
  */
@@ -53,7 +54,7 @@ export function envelopeOf(topic: string, row: PostgresRow): Envelope {
     schemaVersion: optionalText(attributes, "schemaVersion"),
     contentType: text(attributes, "contentType"),
     headers: headersOf(attributes),
-    body: bytesOf(row.body),
+    body: bodyOf(row),
   };
 }
 
@@ -70,7 +71,7 @@ export function brokenEnvelopeOf(topic: string, row: PostgresRow): Envelope {
     correlationId: id,
     contentType: "application/octet-stream",
     headers: {},
-    body: bytesOf(row.body),
+    body: typeof (row.text ?? row.bytes) === "string" ? bodyOf(row) : new Uint8Array(0),
   };
 }
 
@@ -106,10 +107,4 @@ function headersOf({ headers }: Unchecked): Readonly<Record<string, string>> {
     Object.values(headers).every((value) => typeof value === "string");
   if (isRight) return headers as Readonly<Record<string, string>>;
   throw new TypeError("Cannot read a stored message as its headers are no texts");
-}
-
-/** Plain bytes, also where the driver has a class of its own for them. */
-function bytesOf(body: unknown): Uint8Array {
-  const { buffer, byteOffset, byteLength } = body as Uint8Array;
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,5 +1,6 @@
 import { type DeadLetter, type DeadLetterFilter, type DeadLetters, listLimitOf } from "../mod.ts";
 import type { PostgresQuery, PostgresRow } from "./client.ts";
+import { bodyColumns } from "./body_columns.ts";
 import { brokenEnvelopeOf, envelopeOf } from "./envelope_columns.ts";
 import type { PostgresNames } from "./names.ts";
 import { arrayLiteral, storable } from "./statement.ts";
@@ -56,9 +57,9 @@ function listSql({ table }: PostgresNames): string {
   return `with last as materialized (
   select died_at, position from ${dead} where id = $3::text
   order by died_at desc, position desc limit 1)
-select topic, key, id, type, attributes::text as attributes, body, attempts, error,
+select topic, key, id, type, attributes::text as attributes, ${bodyColumns("d")}, attempts, error,
   (extract(epoch from died_at) * 1000)::text as died
-from ${dead}
+from ${dead} d
 where (died_at, position) > (
     coalesce((select died_at from last), '-infinity'), coalesce((select position from last), 0))
   and ($2::text is null or topic = $2::text)
@@ -66,7 +67,8 @@ order by died_at, position limit $1::text::integer`;
 }
 
 function requeueSql({ table }: PostgresNames): string {
-  const message = "topic, lane, position, partition, key, id, type, attributes, body, stored_at";
+  const message =
+    "topic, lane, position, partition, key, id, type, attributes, body, body_text, stored_at";
   return `with gone as (
   delete from ${table("outbox_dead")} where id = any ($1::text::text[]) returning *),
 lanes as (

@@ -49,7 +49,7 @@ export class SessionReader {
   #gaveRows = false;
   /** Whether there were blocked lanes at the last survey. */
   #hasLanes = true;
-  /** When something was settled, if that was since rows were last read: then the session lived. */
+  /** When something was settled: then the session lived. */
   #confirmedAtMs = -Infinity;
   /** Whether what was left out may be there at once. */
   #isAgain = false;
@@ -139,7 +139,6 @@ export class SessionReader {
   #mayTrust(): boolean {
     const { inFlight, isBound, leaseMs } = this.#options;
     const ageMs = performance.now() - this.#confirmedAtMs;
-    this.#confirmedAtMs = -Infinity;
     return ageMs < Math.min(MAX_SURVEY_AGE_MS, leaseMs / 2) && !this.#hasLanes &&
       !inFlight.hasBlocked && !isBound();
   }

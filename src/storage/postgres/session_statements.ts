@@ -1,4 +1,5 @@
 import { PARTITIONS } from "../mod.ts";
+import { bodyColumns } from "./body_columns.ts";
 import type { PostgresNames } from "./names.ts";
 
 /** The texts of the statements of sessions. */
@@ -83,7 +84,8 @@ function header({ table }: PostgresNames, attributes: string): string {
   const relay = table("outbox_relay");
   return `select 0 as pair, null::text as position, ${leftMs(relay)} as state, null::text as key,
   (select sum(hashtext(owner))::text from ${relay}) as id, null::text as type,
-  ${attributes} as attributes, null::bytea as body`;
+  ${attributes} as attributes, null::text as bytes,
+  null::text as text`;
 }
 
 /**
@@ -106,7 +108,7 @@ function freshRows(
   { condition = "", state = stateOf(names) } = {},
 ): string {
   return `select p.pair::integer as pair, o.position::text as position, ${state} as state,
-    o.key, o.id, o.type, o.attributes::text as attributes, o.body
+    o.key, o.id, o.type, o.attributes::text as attributes, ${bodyColumns("o")}
   from (${mine}) p cross join lateral (
     select * from ${names.table("outbox")} o
     where o.topic = p.topic and o.partition = p.partition and o.position > p.cursor ${condition}
@@ -122,7 +124,7 @@ function dueRows({ table }: PostgresNames): string {
   const lane = table("outbox_lane");
   return `select l.pair::integer, w.position::text,
     case when w.position is null then -2 else w.attempts + 2 end as state,
-    w.key, coalesce(w.id, l.lane) as id, w.type, w.attributes::text, w.body
+    w.key, coalesce(w.id, l.lane) as id, w.type, w.attributes::text, ${bodyColumns("w")}
   from (
     select p.pair, l.topic, l.lane, 0::bigint as cursor
     from mine p cross join lateral (

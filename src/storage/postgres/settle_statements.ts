@@ -80,7 +80,7 @@ from me`;
 const MAX_BIGINT = "9223372036854775807";
 
 /** What a row keeps wherever it goes. */
-const MESSAGE = "key, id, type, attributes, body, stored_at";
+const MESSAGE = "key, id, type, attributes, body, body_text, stored_at";
 
 const ROWS = `as r(t text, p smallint, n bigint, l text, w boolean, o text, e text,
     m double precision, k boolean, a integer)`;
