@@ -1,0 +1,334 @@
+import { LeaseLostError, type OutboxRow } from "@sluice/cqrs/storage";
+import assert from "node:assert/strict";
+import {
+  found,
+  idsOf,
+  KEYS,
+  messageOf,
+  messagesOf,
+  openStorage,
+  published,
+  readAll,
+} from "./support.ts";
+
+const LEASE_MS = 60_000;
+const SESSION = { leaseMs: LEASE_MS };
+
+/** The relays that are in a database. */
+async function relaysOf(kv: Deno.Kv): Promise<Deno.KvKey[]> {
+  return (await found(kv, "hold")).filter(({ key }) => key[2] === "relay").map(({ key }) => key);
+}
+
+function failed(row: OutboxRow, retryAfterMs = 0) {
+  return { row, outcome: "failed" as const, error: "no", retryAfterMs };
+}
+
+Deno.test("read() takes over from a relay that has died, and deletes it first", async () => {
+  using opened = await openStorage();
+  const { storage, raw, clock } = opened;
+  await storage.outbox.store(messagesOf("a1 b1"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  const [first] = await relaysOf(raw);
+  await clock.advance(LEASE_MS * 1.1);
+  const other = opened.other().outbox.open(SESSION);
+  assert.deepEqual(idsOf(await other.read(10)).sort(), ["a1", "b1"]);
+  const relays = await relaysOf(raw);
+  assert.equal(relays.length, 1);
+  assert.notDeepEqual(relays[0], first);
+  await assert.rejects(session.settle(rows.map(published)), LeaseLostError);
+});
+
+Deno.test("settle(), keep() and read() of a relay that was taken over reject and write nothing, whatever its clock says", async () => {
+  for (const call of ["settle", "keep", "read"] as const) {
+    using opened = await openStorage();
+    const { storage, raw, clock } = opened;
+    await storage.outbox.store(messagesOf("a1 b1 c1"));
+    const session = storage.outbox.open(SESSION);
+    const rows = await session.read(10);
+    // Somebody whose clock is an hour ahead takes over at once.
+    const ahead = { ...clock, now: () => clock.now() + 3_600_000 };
+    const other = opened.other({ clock: ahead }).outbox.open(SESSION);
+    const theirs = await other.read(10);
+    assert.equal(theirs.length, 3);
+    await clock.advance(LEASE_MS / 2);
+    const before = await Array.fromAsync(raw.list({ prefix: [] }));
+    const calls = {
+      settle: () => session.settle(rows.map((row) => failed(row))),
+      keep: () => session.keep(),
+      read: () => session.read(10),
+    };
+    await assert.rejects(calls[call](), LeaseLostError);
+    await assert.rejects(calls[call](), LeaseLostError);
+    await session[Symbol.asyncDispose]();
+    assert.deepEqual(await Array.fromAsync(raw.list({ prefix: [] })), before);
+    await other.settle(theirs.map(published));
+  }
+});
+
+Deno.test("read() gives no row again that is settled while it looks", async () => {
+  using opened = await openStorage();
+  const { storage, kv } = opened;
+  await storage.outbox.store(messagesOf("a1 a2 b1 c1"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  // What is listed is as it was before the rows were settled.
+  const { list } = kv;
+  let settling: Promise<void> | undefined;
+  kv.list = async function* (selector, options) {
+    const entries = await Array.fromAsync(list(selector, options));
+    settling ??= session.settle(rows.map(published));
+    await settling;
+    yield* entries;
+  };
+  assert.deepEqual(await session.read(10), []);
+  kv.list = list;
+  assert.deepEqual(await session.read(10), []);
+});
+
+Deno.test("read() gives nothing of a lane that fails while it looks, before it comes again", async () => {
+  using opened = await openStorage();
+  const { storage, kv, clock } = opened;
+  await storage.outbox.store(messagesOf("a1 a2 a3"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(1);
+  const { list } = kv;
+  let settling: Promise<void> | undefined;
+  kv.list = async function* (selector, options) {
+    const entries = await Array.fromAsync(list(selector, options));
+    settling ??= session.settle(rows.map((row) => failed(row, 1_000)));
+    await settling;
+    yield* entries;
+  };
+  assert.deepEqual(await readAll(session), []);
+  kv.list = list;
+  await clock.advance(1_000);
+  assert.deepEqual(idsOf(await readAll(session)), ["a1", "a2", "a3"]);
+});
+
+Deno.test("read() leaves to the next pass what may stand behind a row that was committed late", async () => {
+  using opened = await openStorage();
+  const { storage, counting } = opened;
+  const late = opened.other();
+  // Its place is that of the first, but it is committed when that page was read.
+  const gate = Promise.withResolvers<void>();
+  const isReady = Promise.withResolvers<void>();
+  counting.onCommit = async (_, go) => {
+    counting.onCommit = (_, go) => go();
+    isReady.resolve();
+    await gate.promise;
+    return await go();
+  };
+  const committing = late.outbox.store([messageOf("a-late", { key: "a" })]);
+  await isReady.promise;
+  for (let n = 0; n < 600; n += 100) {
+    await storage.outbox.store(
+      Array.from({ length: 100 }, (_, i) => messageOf(`a${1_000 + n + i}`)),
+    );
+  }
+  const session = storage.outbox.open(SESSION);
+  const ids = idsOf(await session.read(500));
+  gate.resolve();
+  await committing;
+  await storage.outbox.store([messageOf("a-after", { key: "a" })]);
+  ids.push(...idsOf(await readAll(session)));
+  assert.equal(ids.length, 602);
+  assert.ok(ids.indexOf("a-late") > 499);
+  assert.ok(ids.indexOf("a-late") < ids.indexOf("a-after"));
+  const others = ids.filter((id) => !id.includes("-"));
+  assert.deepEqual(others, others.toSorted());
+});
+
+Deno.test("read() gives what came back before what stands behind it, also while others are in flight", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  await storage.outbox.store(messagesOf("a1 a2 a3 a4"));
+  const session = storage.outbox.open(SESSION);
+  const [first, second] = [await session.read(1), await session.read(1)];
+  await session.settle(first.map((row) => ({ row, outcome: "returned" })));
+  assert.deepEqual(await session.read(10), []); // a2 may be published yet
+  await session.settle(second.map((row) => ({ row, outcome: "returned" })));
+  assert.deepEqual(idsOf(await readAll(session)), ["a1", "a2", "a3", "a4"]);
+});
+
+Deno.test("read() stays in the database while others have what it could read, and leaves then", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  await storage.outbox.store(messagesOf("a1"));
+  const [session, hungry] = [storage.outbox.open(SESSION), opened.other().outbox.open(SESSION)];
+  const rows = await session.read(10);
+  assert.deepEqual(await hungry.read(10), []);
+  assert.equal((await relaysOf(raw)).length, 2);
+  await session.settle(rows.map(published));
+  assert.deepEqual(await session.read(10), []);
+  assert.deepEqual(await hungry.read(10), []);
+  assert.deepEqual(await relaysOf(raw), []);
+});
+
+Deno.test("read() of a session that held nothing for long begins anew, and is not lost", async () => {
+  using opened = await openStorage();
+  const { storage, clock } = opened;
+  await storage.outbox.store(messagesOf("a1"));
+  const [session, hungry] = [storage.outbox.open(SESSION), opened.other().outbox.open(SESSION)];
+  const rows = await session.read(10);
+  assert.deepEqual(await hungry.read(10), []);
+  for (let n = 0; n < 4; n++) {
+    await clock.advance(LEASE_MS / 2);
+    await session.settle([]);
+    await session.read(1); // takes the other for dead
+  }
+  await session.settle(rows.map(published));
+  await session[Symbol.asyncDispose]();
+  await storage.outbox.store(messagesOf("b1"));
+  assert.deepEqual(idsOf(await hungry.read(10)), ["b1"]);
+});
+
+Deno.test("dispose() while a session reads leaves nothing in the database", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  await storage.outbox.store(messagesOf("a1 b1"));
+  const session = storage.outbox.open(SESSION);
+  const reading = session.read(10);
+  await session[Symbol.asyncDispose]();
+  await assert.rejects(reading, LeaseLostError);
+  assert.deepEqual(await relaysOf(raw), []);
+  assert.equal((await readAll(opened.other().outbox.open(SESSION))).length, 2);
+});
+
+Deno.test("dispose() rejects with what the database throws, but not because the lease was lost", async () => {
+  using opened = await openStorage();
+  const { storage, raw, counting } = opened;
+  await storage.outbox.store(messagesOf("a1"));
+  const session = storage.outbox.open(SESSION);
+  await session.read(10);
+  counting.onCommit = () => Promise.reject(new Error("No network"));
+  await assert.rejects(async () => await session[Symbol.asyncDispose](), /No network/);
+  counting.onCommit = (_, go) => go();
+  for (const key of await relaysOf(raw)) await raw.delete(key);
+  const lost = storage.outbox.open(SESSION);
+  await lost.read(10);
+  for (const key of await relaysOf(raw)) await raw.delete(key);
+  await lost[Symbol.asyncDispose]();
+});
+
+Deno.test("settle() refuses a row that the session does not have, and settles nothing", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  await storage.outbox.store(messagesOf("a1 b1"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  const [row] = rows as [OutboxRow];
+  const foreign = { ...row, position: "somewhere else" };
+  await assert.rejects(session.settle([...rows, foreign].map(published)), TypeError);
+  await session.settle(rows.map(published));
+  await assert.rejects(session.settle([published(row)]), TypeError);
+});
+
+Deno.test("read() takes a share of what others leave, and lets go of it for good", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  const keys = Array.from({ length: 40 }, (_, n) => `key ${n}`);
+  for (const [n, key] of keys.entries()) {
+    await storage.outbox.store([messageOf(`${n}`, { key })]);
+  }
+  const [session, other] = [storage.outbox.open(SESSION), opened.other().outbox.open(SESSION)];
+  const rows = await session.read(40);
+  await session.settle(rows.slice(0, 20).map(published));
+  assert.deepEqual(await other.read(10), []);
+  assert.deepEqual(await session.read(10), []);
+  // What was let go is not held by a relay that does not know of it.
+  const leases = (await raw.get<[string, string][]>([...KEYS.lease("notes")])).value ?? [];
+  const owners = Map.groupBy(leases, ([, owner]) => owner);
+  assert.equal(owners.size, 1);
+  for (const key of keys) await storage.outbox.store([messageOf("1000", { key })]);
+  const theirs = await readAll(other);
+  assert.ok(theirs.length > 0);
+  await session.settle(rows.slice(20).map(published));
+  const all = [...theirs, ...await readAll(session)];
+  for (let round = 0; round < 5; round++) {
+    all.push(...await readAll(other), ...await readAll(session));
+  }
+  assert.equal(all.length, 40);
+});
+
+Deno.test("a claim that fails is made again, and nothing is held that nobody reads", async () => {
+  using opened = await openStorage();
+  const { storage, counting } = opened;
+  const keys = Array.from({ length: 40 }, (_, n) => `key ${n}`);
+  for (const [n, key] of keys.entries()) {
+    await storage.outbox.store([messageOf(`${n}`, { key })]);
+  }
+  // Every second commit of leases finds them changed.
+  let isSecond = false;
+  counting.onCommit = async ({ sets }, go) => {
+    if (sets.some((key) => key.includes("lease")) && (isSecond = !isSecond)) {
+      const entry = await opened.raw.get([...KEYS.lease("notes")]);
+      await opened.raw.set([...KEYS.lease("notes")], entry.value ?? []);
+    }
+    return await go();
+  };
+  const sessions = [storage, opened.other(), opened.other()].map(({ outbox }) =>
+    outbox.open(SESSION)
+  );
+  const ids: string[] = [];
+  for (let round = 0; round < 60; round++) {
+    for (const session of sessions) {
+      const rows = await session.read(2);
+      await session.settle(rows.map(published));
+      ids.push(...idsOf(rows));
+    }
+  }
+  assert.equal(ids.length, 40);
+  assert.equal(new Set(ids).size, 40);
+});
+
+for (const hours of [1, -1]) {
+  Deno.test(`relays of which one has a clock that is off by ${hours} h lose nothing, and keep lanes in order`, async () => {
+    using opened = await openStorage();
+    const { storage, clock } = opened;
+    const wrong = { ...clock, now: () => clock.now() + hours * 3_600_000 };
+    const storages = [storage, opened.other({ clock: wrong })];
+    const sessions = storages.map(({ outbox }) => outbox.open({ leaseMs: 1_000 }));
+    const firsts: string[] = [];
+    let stored = 0;
+    for (let round = 0; round < 60; round++) {
+      if (stored < 40) {
+        const id = `${"abcd"[stored % 4]}${100 + stored++}`;
+        await storages[round % 2]?.outbox.store([messageOf(id)]);
+      }
+      for (const [n, { outbox }] of storages.entries()) {
+        const session = sessions[n] ??= outbox.open({ leaseMs: 1_000 });
+        try {
+          const rows = await session.read(3);
+          for (const id of idsOf(rows)) if (!firsts.includes(id)) firsts.push(id);
+          await session.settle(rows.map(published));
+        } catch (error) {
+          assert.ok(error instanceof LeaseLostError);
+          sessions[n] = outbox.open({ leaseMs: 1_000 });
+        }
+      }
+      await clock.advance(100);
+    }
+    assert.equal(firsts.length, 40);
+    for (const key of "abcd") {
+      const ids = firsts.filter((id) => id.startsWith(key));
+      assert.deepEqual(ids, ids.toSorted());
+    }
+    assert.equal((await storage.outbox.statistics()).pending, 0);
+  });
+}
+
+Deno.test("a relay whose clock was ahead and that has died is taken over after its lease", async () => {
+  using opened = await openStorage();
+  const { storage, clock } = opened;
+  await storage.outbox.store(messagesOf("a1"));
+  const ahead = { ...clock, now: () => clock.now() + 3_600_000 };
+  await opened.other({ clock: ahead }).outbox.open(SESSION).read(10);
+  const session = storage.outbox.open(SESSION);
+  assert.deepEqual(await session.read(10), []);
+  await clock.advance(LEASE_MS);
+  await opened.storage.outbox.store(messagesOf("a2"));
+  assert.deepEqual(await session.read(10), []);
+  await clock.advance(LEASE_MS / 8);
+  assert.deepEqual(idsOf(await session.read(10)), ["a1", "a2"]);
+});
