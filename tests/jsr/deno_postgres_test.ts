@@ -1,9 +1,11 @@
 import { Client, Pool, type QueryObjectResult, type Transaction } from "@db/postgres";
+import type { PostgresClient } from "../../src/storage/postgres/client.ts";
 import { fromDenoPostgres } from "../../src/storage/postgres/from_deno_postgres.ts";
 import { TABLE } from "../conformance/postgres_client_harness.ts";
 import { surviveRestarts } from "../conformance/postgres_client_restarts.ts";
 import { testPostgresClient } from "../conformance/postgres_client_runner.ts";
 import { startPostgres, tryStartPostgres } from "../services/postgres.ts";
+import { compiled, type Equals, expectType } from "../types/equals.ts";
 
 const server = await tryStartPostgres();
 
@@ -40,6 +42,15 @@ async function endPool(pool: Pool): Promise<void> {
     if (await pool.end().then(() => true, () => false)) return;
   }
 }
+
+Deno.test("fromDenoPostgres() gives the driver's own handles", () => {
+  compiled(() => {
+    const ofPool = fromDenoPostgres({} as Pool);
+    expectType<Equals<typeof ofPool, PostgresClient<Transaction>>>();
+    const ofClient = fromDenoPostgres({} as Client);
+    expectType<Equals<typeof ofClient, PostgresClient<Transaction>>>();
+  });
+});
 
 if (server !== undefined) {
   Deno.test.afterAll(() => server.stop());
