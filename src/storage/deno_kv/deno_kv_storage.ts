@@ -5,6 +5,7 @@ import type { DenoKv, DenoKvKeyPart } from "./deno_kv.ts";
 import { KvDatabase } from "./kv_database.ts";
 import { KvOutbox } from "./kv_outbox.ts";
 import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
+import { keySize } from "./key_size.ts";
 import { Keys } from "./keys.ts";
 import { prepare } from "./schema.ts";
 import { WakeUps } from "./wake_ups.ts";
@@ -13,7 +14,7 @@ import { WakeUps } from "./wake_ups.ts";
 export interface DenoKvStorageOptions extends OutboxOptions {
   /**
    * What all keys of the storage begin with. Several storages can share a database if none of their
-   * prefixes begins with another one.
+   * prefixes begins with another one. It has room for 512 bytes.
    *
    * @default {["sluice"]}
    */
@@ -40,6 +41,7 @@ export interface DenoKvStorageOptions extends OutboxOptions {
  * they wait for each other, and try again for some seconds while it is locked.
  *
  * @throws {TypeError} If two of the notifications have the same name on the same topic.
+ * @throws {RangeError} If the prefix is too long.
  *
  * @example Data and a message in one transaction
  * ```ts
@@ -73,6 +75,9 @@ export function denoKvStorage(
   return new DenoKvStorage(kv, options);
 }
 
+/** Keys need the rest of what one may have. */
+const MAX_PREFIX_BYTES = 512;
+
 class DenoKvStorage implements Storage<DenoKvTransaction> {
   readonly outbox: OutboxStore<DenoKvTransaction>;
   readonly replay: ReplayLog;
@@ -83,6 +88,13 @@ class DenoKvStorage implements Storage<DenoKvTransaction> {
     kv: DenoKv,
     { prefix = ["sluice"], watch = false, clock = systemClock, ...options }: DenoKvStorageOptions,
   ) {
+    if (keySize(prefix) > MAX_PREFIX_BYTES) {
+      throw new RangeError(
+        `Cannot create the storage as its prefix has ${
+          keySize(prefix)
+        } bytes: there is room for ${MAX_PREFIX_BYTES}`,
+      );
+    }
     this.#database = new KvDatabase(kv, new Keys(prefix), clock);
     this.#wakeUps = new WakeUps(this.#database, watch);
     this.outbox = new KvOutbox(this.#database, this.#wakeUps, options);

@@ -47,7 +47,7 @@ export class WakeUps {
     })().catch(() => {}); // without it relays find messages at their next look
     return {
       async [Symbol.asyncDispose]() {
-        await reader.cancel();
+        await reader.cancel().catch(() => {}); // it has broken before
         await reading;
       },
     };
