@@ -142,6 +142,10 @@ export class LogFeed implements LogSink {
     }
   }
 
+  get wantsRows(): boolean {
+    return this.#transaction?.hasRows === false;
+  }
+
   insert(schema: string, name: string): void {
     const { access } = this.#options;
     const transaction = this.#transaction;

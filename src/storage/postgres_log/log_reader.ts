@@ -122,10 +122,10 @@ export class LogReader {
     const { clock } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const delayMs = await this.#attempt().catch((error) => this.#fail(error));
-      if (delayMs === undefined) break;
       const wait = new AbortController();
       this.#endWait = () => wait.abort();
+      const delayMs = await this.#attempt().catch((error) => this.#fail(error));
+      if (delayMs === undefined) break;
       await sleep(clock, delayMs, AbortSignal.any([signal, wait.signal])).catch(() => {});
     }
     this.#settle();

@@ -9,6 +9,8 @@ export interface LogSink {
   begin(lsn: Lsn, xid: number, committedAt: Date): void;
   /** The transaction has inserted a row into a table of the publication. */
   insert(schema: string, table: string): void;
+  /** Whether it is of use to know of more rows of the transaction. */
+  readonly wantsRows: boolean;
   /** The transaction has left a message at `lsn`. The content is valid during the call alone. */
   message(prefix: string, content: Uint8Array, lsn: Lsn): void;
   /** The transaction ends. */
@@ -36,6 +38,9 @@ export interface StreamOptions {
 
 /** How long the good-bye to a server may take that does not answer. */
 const CLOSE_MS = 1_000;
+
+/** What messages about rows that were inserted begin with. */
+const INSERT = 0x49;
 
 /** The messages of `PgoutputPlugin` that are of use here. */
 type Decoded = ReturnType<PgoutputPlugin["parse"]>;
@@ -137,7 +142,9 @@ export class ReplicationStream {
         return decoder.start(...parameters);
       },
       parse: (bytes: Parameters<PgoutputPlugin["parse"]>[0]) =>
-        this.#guard(() => this.#take(decoder.parse(bytes))),
+        this.#guard(() => {
+          if (bytes[0] !== INSERT || this.#sink.wantsRows) this.#take(decoder.parse(bytes));
+        }),
     };
     return new Promise((resolve, reject) => {
       this.#service.on("start", () => resolve());
