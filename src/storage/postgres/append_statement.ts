@@ -24,7 +24,7 @@ function single({ table }: PostgresNames, envelope: Envelope): Statement {
   const columns = text === undefined ? "decode($7, 'base64'), null" : "null, $7";
   return {
     text: `insert into ${table("outbox")} ${COLUMNS}
-values ($1, $2, $3, $4, $5, $6::text::json, ${columns})`,
+values ($1, $2::smallint, $3, $4, $5, $6::text::json, ${columns})`,
     parameters: [
       topic,
       String(partitionFor(envelope)),

@@ -121,7 +121,7 @@ export class Pass implements PassEnd {
     holding: Holding,
     { inFlight, found }: { readonly inFlight: InFlight; readonly found: Found },
   ): void {
-    const state = Number(row.state);
+    const state = Number(row.state ?? 0);
     if (state === IDLE_LANE) return void found.idle.push({ holding, lane: String(row.id) });
     const position = String(row.position);
     const isWaiting = state >= WAITING;

@@ -51,7 +51,7 @@ union all (select * from (${freshRows(names, MINE)}) f limit $6::text::integer)`
     next: `${header(names, "null::text")}
 union all (select * from (
   ${freshRows(names, MINE, { condition: VISIBLE })}) f limit $6::text::integer)`,
-    more: `${freshRows(names, MINE, { condition: VISIBLE, state: "0" })}
+    more: `${freshRows(names, MINE, { condition: VISIBLE, state: "" })}
 where $1::text is not null limit $6::text::integer`,
     survey: survey(names, anyTopics(names)),
     surveyTopics: survey(names, someTopics(names)),
@@ -105,9 +105,9 @@ const stateOf = ({ table }: PostgresNames) =>
 function freshRows(
   names: PostgresNames,
   mine: string,
-  { condition = "", state = stateOf(names) } = {},
+  { condition = "", state = `${stateOf(names)} as state,` } = {},
 ): string {
-  return `select p.pair::integer as pair, o.position::text as position, ${state} as state,
+  return `select p.pair::integer as pair, o.position::text as position, ${state}
     o.key, o.id, o.type, o.attributes::text as attributes, ${bodyColumns("o")}
   from (${mine}) p cross join lateral (
     select * from ${names.table("outbox")} o
