@@ -113,6 +113,7 @@ class PoolKeeper {
       (await this.#connect(this.#generation)).release();
       return concurrencyLimit(this.#pool.size);
     } catch (error) {
+      await this.#lose(this.#generation, undefined);
       this.#turns = undefined;
       throw error;
     }
@@ -145,6 +146,7 @@ class PoolKeeper {
     // Once it is closed, the pool connects it again.
     if (client !== undefined && (!isBroken || await canBeClosed(client))) return client.release();
     await this.#lose(generation, client);
+    await generation.renewal.promise;
   }
 
   /** After its end a pool is made by whoever asks first: several at once would make one each. */
@@ -174,7 +176,6 @@ class PoolKeeper {
     // A pool that could not be made anew has no size.
     const isOver = generation.lost >= this.#pool.size && generation === this.#generation;
     if (isOver) await this.#renew(generation);
-    await generation.renewal.promise;
   }
 
   async #renew({ broken, renewal }: Generation): Promise<void> {
