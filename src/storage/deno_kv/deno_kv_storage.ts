@@ -55,16 +55,18 @@ export interface DenoKvStorageOptions extends OutboxOptions {
  *   key: ({ id }) => id,
  * });
  *
- * const kv = await Deno.openKv(":memory:");
+ * const kv = await Deno.openKv(":memory:"); // or a path, or nothing on Deno Deploy
  * const storage = denoKvStorage(kv);
  * await storage.migrate();
  *
- * await storage.transaction(async ({ client }, tx = { client }) => {
- *   const { value } = await client.get<string>(["invoice", "7"]);
+ * await storage.transaction(async (tx) => {
+ *   const { value } = await tx.client.get<string>(["invoice", "7"]); // is checked with the commit
  *   assert.equal(value, null);
- *   client.set(["invoice", "7"], "paid");
+ *   tx.client.set(["invoice", "7"], "paid");
+ *   await storage.outbox.append(tx, [Paid({ id: "7" })]);
  * });
  * assert.equal((await kv.get(["invoice", "7"])).value, "paid");
+ * assert.equal((await storage.outbox.statistics()).pending, 1);
  * kv.close();
  * ```
  */

@@ -73,7 +73,7 @@ export class KvSession implements OutboxSession {
       if (!this.#isOver) return result;
       await session.end(); // it was disposed of meanwhile
     } catch (error) {
-      if (!(error instanceof LeaseLostError)) throw error;
+      if (!(error instanceof LeaseLostError) && !this.#isOver) throw error;
       this.#lose();
     }
     throw new LeaseLostError();
@@ -153,14 +153,7 @@ class OpenSession {
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
-    const { flights, turns } = this.#state;
-    const settled = outcomes.map((outcome): Settled => {
-      const flight = flights.get(outcome.row.position);
-      if (flight !== undefined) return { outcome, flight };
-      const { id } = outcome.row.envelope;
-      throw new TypeError(`Cannot settle "${id}" as this session does not have it`);
-    });
-    await turns.take(() => this.#settle(settled));
+    await this.#state.turns.take(() => this.#settle(outcomes));
   }
 
   async keep(): Promise<void> {
@@ -199,9 +192,10 @@ class OpenSession {
     }
   }
 
-  async #settle(settled: readonly Settled[]): Promise<void> {
+  async #settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
     const state = this.#state;
     const { flights, held, fence } = state;
+    const settled = outcomes.map((outcome) => this.#find(outcome));
     const units = await unitsOf(state, settled, this.#keepPublished);
     const ends = this.#isIdle(settled.length);
     if (ends) {
@@ -216,6 +210,13 @@ class OpenSession {
       // What was turned back is in front of what the reader has passed.
       if (isFree || (isBack && !flight.isWaiting)) flight.held.reader = undefined;
     }
+  }
+
+  #find(outcome: OutboxOutcome): Settled {
+    const { position, envelope: { id } } = outcome.row;
+    const flight = this.#state.flights.get(position);
+    if (flight !== undefined) return { outcome, flight };
+    throw new TypeError(`Cannot settle "${id}" as this session does not have it`);
   }
 
   async #endIfIdle(): Promise<void> {

@@ -69,8 +69,10 @@ export class SessionHoldings {
     return survey;
   }
 
+  /** Takes and lets go; whether it has taken anything. */
   async #change({ active }: Survey): Promise<boolean> {
     const { held } = this.#state;
+    let hasTaken = false;
     for (let tries = 1;; tries++) {
       const hold = await this.#hold();
       const { fence } = this.#state;
@@ -85,9 +87,10 @@ export class SessionHoldings {
       for (const holding of holdings) holding.isLeft = left.has(holding.name);
       const freed = holdings.filter(({ isLeft, inFlight }) => isLeft && inFlight.size === 0);
       const isDone = await this.#claim(hold, taken, freed.map(({ pair }) => pair));
+      hasTaken ||= taken.some(({ name }) => held.has(name)); // a part may be done
       if (isDone || tries === MAX_TRIES) {
         this.isHungry = [...active.keys()].some((name) => !held.has(name));
-        return isDone && taken.length > 0;
+        return hasTaken;
       }
     }
   }

@@ -1,3 +1,4 @@
+import { LeaseLostError } from "../mod.ts";
 import type { Fence } from "./fence.ts";
 import type { Flights, LaneInFlight } from "./flights.ts";
 import type { KvDatabase } from "./kv_database.ts";
@@ -37,12 +38,20 @@ export interface SessionState {
   version: string;
 }
 
-/** Writes units in their order, in as few parts as can be; the session's turn must have come. */
+/**
+ * Writes units in their order, in as few parts as can be; the session's turn must have come.
+ *
+ * @throws {LeaseLostError} If it has been taken over, or has ended.
+ */
 export async function writeUnits(
   fence: Fence,
   units: readonly Unit[],
   { ends = false }: { readonly ends?: boolean } = {},
 ): Promise<void> {
+  if (!fence.isRegistered) {
+    if (units.length === 0) return;
+    throw new LeaseLostError(); // what it writes now would depend on nothing
+  }
   const parts = partsOf(units);
   for (const [n, part] of parts.entries()) {
     const isLast = n === parts.length - 1;

@@ -195,6 +195,53 @@ Deno.test("dispose() while a session reads leaves nothing in the database", asyn
   assert.equal((await readAll(opened.other().outbox.open(SESSION))).length, 2);
 });
 
+Deno.test("settle() that waits for its turn while the session is disposed of writes nothing", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  await storage.outbox.store(messagesOf("a1 b1"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  const disposing = session[Symbol.asyncDispose]();
+  const late = opened.other().outbox.open(SESSION);
+  await assert.rejects(session.settle(rows.map(published)), LeaseLostError);
+  await disposing;
+  assert.deepEqual(await relaysOf(raw), []);
+  assert.equal((await readAll(late)).length, 2);
+
+  const next = storage.outbox.open(SESSION);
+  assert.deepEqual(await readAll(next), []);
+  await late[Symbol.asyncDispose]();
+  const again = await readAll(next);
+  // One after the other: what is asked for first has its turn first.
+  const ends = next[Symbol.asyncDispose]();
+  const settling = [next.settle(again.map(published)), next.keep(), next.read(1)];
+  for (const each of settling) await assert.rejects(each, LeaseLostError);
+  await ends;
+  assert.equal((await found(raw, "queue")).length, 2);
+});
+
+Deno.test("settle() and dispose() at the same time leave no relay, and settle all or nothing", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  await storage.outbox.store(messagesOf("a1 b1"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  const settling = session.settle(rows.map(published)).then(() => true, () => false);
+  await session[Symbol.asyncDispose]();
+  const isSettled = await settling;
+  const left = (await found(raw, "queue")).length;
+  assert.ok(isSettled ? left === 0 : left === 2 || left === 0);
+  assert.deepEqual(await relaysOf(raw), []);
+});
+
+Deno.test("settle() of nothing does not write, and does not make a relay of who has none", async () => {
+  using opened = await openStorage();
+  const session = opened.storage.outbox.open(SESSION);
+  await session.settle([]);
+  await session.keep();
+  assert.equal(opened.calls.commits.length, 0);
+});
+
 Deno.test("dispose() rejects with what the database throws, but not because the lease was lost", async () => {
   using opened = await openStorage();
   const { storage, raw, counting } = opened;
