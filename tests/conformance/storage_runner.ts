@@ -30,10 +30,14 @@ export function testStorage(
       console.log(`Not tested, as ${name} has one connection: ${behaviour}`);
       continue;
     }
-    Deno.test(`${name} ${behaviour}`, { sanitizeOps: !hasTimers }, async () => {
-      await using made = await harness();
-      await run(made);
-    });
+    Deno.test(
+      `${name} ${behaviour}`,
+      { sanitizeOps: !hasTimers, sanitizeResources: !hasTimers },
+      async () => {
+        await using made = await harness();
+        await run(made);
+      },
+    );
   }
   if (unused.size > 0) throw new TypeError(`There are no such cases: ${[...unused].join(", ")}`);
 }
