@@ -87,6 +87,10 @@ export interface MemoryReplayLogOptions {
  * ```
  */
 export function memoryReplayLog(options: MemoryReplayLogOptions = {}): ReplayLog {
+  return new MemoryReplayLog(limitsOf(options));
+}
+
+function limitsOf(options: MemoryReplayLogOptions): Limits {
   const {
     graceMs = 30_000,
     maxEvents = 5_000,
@@ -102,15 +106,7 @@ export function memoryReplayLog(options: MemoryReplayLogOptions = {}): ReplayLog
   checkCount("maxRunsPerOwner", maxRunsPerOwner);
   checkDuration("graceMs", graceMs);
   checkDuration("maxAgeMs", maxAgeMs);
-  return new MemoryReplayLog({
-    graceMs,
-    maxEvents,
-    maxBytes,
-    maxAgeMs,
-    maxRuns,
-    maxRunsPerOwner,
-    clock,
-  });
+  return { graceMs, maxEvents, maxBytes, maxAgeMs, maxRuns, maxRunsPerOwner, clock };
 }
 
 interface Limits extends ReplayRunLimits {
@@ -119,16 +115,37 @@ interface Limits extends ReplayRunLimits {
   readonly maxRunsPerOwner: number;
 }
 
-class MemoryReplayLog implements ReplayLog {
+/** A log in memory that tells when it forgets a run. */
+export interface ObservedReplayLog extends ReplayLog {
+  /** Forgets what is too old, as every other call does. */
+  forgetOld(): void;
+}
+
+/**
+ * Creates a log as {@linkcode memoryReplayLog} does, for a log that several processes share.
+ *
+ * @param onForget Is told of each run that is forgotten, whatever the reason.
+ * @throws {RangeError} If an option is out of its range.
+ */
+export function observedReplayLog(
+  options: MemoryReplayLogOptions,
+  onForget: (run: string) => void,
+): ObservedReplayLog {
+  return new MemoryReplayLog(limitsOf(options), onForget);
+}
+
+class MemoryReplayLog implements ObservedReplayLog {
   readonly #limits: Limits;
+  readonly #onForget: (run: string) => void;
   readonly #runs = new Map<string, MemoryReplayRun>();
   /** Those that have ended, in that order. */
   readonly #ended = new Set<MemoryReplayRun>();
   /** How many runs each owner has. */
   readonly #owners = new Map<string, number>();
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, onForget: (run: string) => void = () => {}) {
     this.#limits = limits;
+    this.#onForget = onForget;
   }
 
   // deno-lint-ignore require-await -- it rejects with what it throws
@@ -159,13 +176,13 @@ class MemoryReplayLog implements ReplayLog {
   }
 
   #find(run: string, owner: string): MemoryReplayRun | undefined {
-    this.#forgetOld();
+    this.forgetOld();
     const found = this.#runs.get(run);
     return found?.owner === owner ? found : undefined;
   }
 
   #makeRoom(owner: string): void {
-    this.#forgetOld();
+    this.forgetOld();
     for (const mayForget of [(run: MemoryReplayRun) => run.isReadToEnd, () => true]) {
       for (const run of this.#ended) {
         if (this.#fullFor(owner) === undefined) return;
@@ -188,7 +205,7 @@ class MemoryReplayLog implements ReplayLog {
     return this.#owners.get(owner) ?? 0;
   }
 
-  #forgetOld(): void {
+  forgetOld(): void {
     const { clock, maxAgeMs } = this.#limits;
     const oldestMs = clock.now() - maxAgeMs;
     for (const run of this.#ended) {
@@ -204,6 +221,7 @@ class MemoryReplayLog implements ReplayLog {
     if (left === 0) this.#owners.delete(run.owner);
     else this.#owners.set(run.owner, left);
     run.stop(new DOMException(why, "AbortError"));
+    this.#onForget(run.name);
   }
 }
 

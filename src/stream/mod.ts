@@ -27,7 +27,12 @@
  */
 
 export { mapConcurrent, type MapConcurrentOptions } from "./map_concurrent.ts";
-export { memoryReplayLog, type MemoryReplayLogOptions } from "./memory_replay_log.ts";
+export {
+  memoryReplayLog,
+  type MemoryReplayLogOptions,
+  type ObservedReplayLog,
+  observedReplayLog,
+} from "./memory_replay_log.ts";
 export { fromReadableStream, toReadableStream } from "./readable_stream.ts";
 export {
   type ReplayEvent,

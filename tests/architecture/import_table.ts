@@ -61,8 +61,8 @@ export const importTable: Readonly<Record<string, Row>> = {
   },
   storage: {
     lives: "the port of everything that outlives a process: transactions, the outbox, leases",
-    folders: ["message"],
-    types: ["stream"],
+    folders: ["message", "stream"],
+    types: [],
     packages: [],
   },
   "storage/memory": {

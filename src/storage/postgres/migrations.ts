@@ -1,6 +1,7 @@
 import { logMigration } from "./log_migration.ts";
 import type { PostgresNames } from "./names.ts";
 import { outboxMigration } from "./outbox_migration.ts";
+import { replayMigration } from "./replay_migration.ts";
 
 /** A step from one version of the schema to the next. It is never changed once it was released. */
 export interface PostgresMigration {
@@ -19,4 +20,5 @@ export interface PostgresMigration {
 export const migrations: readonly PostgresMigration[] = [
   { version: 1, isBreaking: true, sql: outboxMigration },
   { version: 2, isBreaking: false, sql: logMigration },
+  { version: 3, isBreaking: false, sql: replayMigration },
 ];
