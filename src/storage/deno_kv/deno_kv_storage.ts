@@ -1,12 +1,19 @@
 import { type Clock, systemClock } from "../../clock.ts";
-import { memoryReplayLog, type ReplayLog } from "../../stream/mod.ts";
-import type { OutboxOptions, OutboxStore, Storage } from "../mod.ts";
+import type { ReplayLog } from "../../stream/mod.ts";
+import {
+  type OutboxOptions,
+  type OutboxStore,
+  SharedReplayLog,
+  type SharedReplayLogOptions,
+  type Storage,
+} from "../mod.ts";
 import type { DenoKv, DenoKvKeyPart } from "./deno_kv.ts";
 import { KvDatabase } from "./kv_database.ts";
 import { KvOutbox } from "./kv_outbox.ts";
 import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
 import { keySize } from "./key_size.ts";
 import { Keys } from "./keys.ts";
+import { KvReplayExchange } from "./replay_exchange.ts";
 import { prepare } from "./schema.ts";
 import { WakeUps } from "./wake_ups.ts";
 
@@ -27,6 +34,8 @@ export interface DenoKvStorageOptions extends OutboxOptions {
    * @default {false}
    */
   readonly watch?: boolean;
+  /** The limits of `replay`. @default {{}} */
+  readonly replay?: SharedReplayLogOptions;
   /** The clock of leases, of what waits, and of ages. @default {systemClock} */
   readonly clock?: Clock;
 }
@@ -88,7 +97,8 @@ class DenoKvStorage implements Storage<DenoKvTransaction> {
 
   constructor(
     kv: DenoKv,
-    { prefix = ["sluice"], watch = false, clock = systemClock, ...options }: DenoKvStorageOptions,
+    { prefix = ["sluice"], replay, watch = false, clock = systemClock, ...options }:
+      DenoKvStorageOptions,
   ) {
     if (keySize(prefix) > MAX_PREFIX_BYTES) {
       throw new RangeError(
@@ -100,7 +110,8 @@ class DenoKvStorage implements Storage<DenoKvTransaction> {
     this.#database = new KvDatabase(kv, new Keys(prefix), clock);
     this.#wakeUps = new WakeUps(this.#database, watch);
     this.outbox = new KvOutbox(this.#database, this.#wakeUps, options);
-    this.replay = memoryReplayLog({ clock });
+    const exchange = new KvReplayExchange(this.#database, prefix, clock);
+    this.replay = new SharedReplayLog(exchange, { clock, ...replay });
   }
 
   async transaction<R>(run: (tx: DenoKvTransaction) => R | Promise<R>): Promise<R> {

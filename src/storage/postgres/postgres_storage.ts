@@ -1,11 +1,18 @@
-import { memoryReplayLog, type ReplayLog } from "../../stream/mod.ts";
-import type { OutboxOptions, OutboxStore, Storage } from "../mod.ts";
+import type { ReplayLog } from "../../stream/mod.ts";
+import {
+  type OutboxOptions,
+  type OutboxStore,
+  SharedReplayLog,
+  type SharedReplayLogOptions,
+  type Storage,
+} from "../mod.ts";
 import type { PostgresClient, PostgresQuery } from "./client.ts";
 import type { PostgresLogAccess } from "./log_access.ts";
 import { migrate } from "./migrate.ts";
 import { type PostgresNames, postgresNames, type PostgresNamesOptions } from "./names.ts";
 import { OpenTransaction, type PostgresTransaction } from "./open_transaction.ts";
 import { PostgresOutbox } from "./postgres_outbox.ts";
+import { PostgresReplayExchange } from "./replay_exchange.ts";
 import { transactionError } from "./storage_query.ts";
 import { WakeUps } from "./wake_ups.ts";
 
@@ -19,6 +26,8 @@ export interface PostgresStorageOptions extends OutboxOptions, PostgresNamesOpti
    * @default {false}
    */
   readonly notify?: boolean | undefined;
+  /** The limits of `replay`. @default {{}} */
+  readonly replay?: SharedReplayLogOptions | undefined;
   /**
    * Where messages are put.
    *
@@ -70,15 +79,15 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
  */
 export function postgresStorage<C>(
   client: PostgresClient<C>,
-  { notify = false, appendTo = "table", schema, prefix, ...options }: PostgresStorageOptions = {},
+  options: PostgresStorageOptions = {},
 ): PostgresStorage<C> {
+  const { appendTo = "table" } = options;
   if (appendTo !== "table" && appendTo !== "log") {
     throw new TypeError(
       `Cannot create the storage: appendTo must be "table" or "log", got ${appendTo}`,
     );
   }
-  const names = postgresNames({ schema, prefix });
-  return new StorageOnPostgres(client, { names, notify, appendTo, options });
+  return new StorageOnPostgres(client, options);
 }
 
 class StorageOnPostgres<C> implements PostgresStorage<C> {
@@ -90,13 +99,10 @@ class StorageOnPostgres<C> implements PostgresStorage<C> {
 
   constructor(
     client: PostgresClient<C>,
-    { names, notify, appendTo, options }: {
-      readonly names: PostgresNames;
-      readonly notify: boolean;
-      readonly appendTo: "table" | "log";
-      readonly options: OutboxOptions;
-    },
+    { schema, prefix, notify = false, appendTo = "table", replay, ...options }:
+      PostgresStorageOptions,
   ) {
+    const names = postgresNames({ schema, prefix });
     this.#client = client;
     this.#names = names;
     this.#wakeUps = new WakeUps(client, { channel: names.channel, notifies: notify });
@@ -104,7 +110,10 @@ class StorageOnPostgres<C> implements PostgresStorage<C> {
       { query: client.query, names, wakeUps: this.#wakeUps, appendTo },
       options,
     );
-    this.replay = memoryReplayLog();
+    this.replay = new SharedReplayLog(
+      new PostgresReplayExchange(client, { names, notifies: notify }),
+      replay,
+    );
   }
 
   get log(): PostgresLogAccess {
