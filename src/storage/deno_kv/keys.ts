@@ -18,6 +18,7 @@ import { utf8Size } from "./key_size.ts";
  * P dead   diedAtMs  place                   a dead letter
  * P id     id        place                   when the dead letter with that id was given up
  * P done   doneAtMs  place                   a row that was published and is kept
+ * P replay …                                 runs of streams (see `replay_exchange.ts`)
  * ```
  */
 export class Keys {

@@ -18,10 +18,11 @@ export function placeIn({ key }: Pick<DenoKvEntry, "key">): string {
 /**
  * Reads a partition from the front to where it ended when the reading began.
  *
- * A page is of one point in time, so in the first one no row of a lane is missing that was committed
- * before another in it. Behind it, what was committed since the reading began is left to the next
- * reading: a row that is before it in its lane may have been committed since as well, at a place that
- * this reading has passed.
+ * A page is of one point in time, so in the first one no row is missing that has to come before
+ * another in it. Behind it, places that begin with a version from before the reading are safe as well:
+ * what has to come before them was committed by then. What has later places is left to the next
+ * reading, as a row that has to come before it may have been committed since at a place that this
+ * reading has passed.
  */
 export class PairReader {
   readonly #database: KvDatabase;
@@ -69,9 +70,7 @@ export class PairReader {
       const last = rows.at(-1);
       if (last !== undefined) this.#after = placeIn(last);
       this.#taken = 0;
-      this.#rows = rows.filter((row) =>
-        (after === undefined || row.versionstamp <= this.#version) && !isKnown(placeIn(row))
-      );
+      this.#rows = rows.filter((row) => !isKnown(placeIn(row)));
     }
   }
 

@@ -66,6 +66,110 @@ Deno.test("settle(), keep() and read() of a relay that was taken over reject and
   }
 });
 
+Deno.test("read() of a relay that was taken over rejects, also when nothing is due to be written", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  await storage.outbox.store(messagesOf("a1 b1"));
+  const session = storage.outbox.open(SESSION);
+  await session.read(1);
+  for (const key of await relaysOf(raw)) await raw.delete(key);
+  await assert.rejects(session.read(10), LeaseLostError);
+});
+
+Deno.test("read() gives nothing that was published between its look and its claim", async () => {
+  using opened = await openStorage();
+  const { storage, kv } = opened;
+  await storage.outbox.store(messagesOf("a1 b1 c1"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  assert.deepEqual(await session.read(10), []);
+  const { list } = kv;
+  let settling: Promise<void> | undefined;
+  kv.list = async function* (selector, options) {
+    const entries = await Array.fromAsync(list(selector, options));
+    settling ??= session.settle(rows.map(published)); // and lets go of all
+    await settling;
+    yield* entries;
+  };
+  assert.deepEqual(await opened.other().outbox.open(SESSION).read(10), []);
+  await settling;
+});
+
+/** Stores many messages of so many keys, more than a page holds. */
+async function fill(storage: Awaited<ReturnType<typeof openStorage>>["storage"], keys: number) {
+  for (let n = 0; n < 1_000; n += 250) {
+    await storage.outbox.store(
+      Array.from(
+        { length: 250 },
+        (_, i) => messageOf(`${n + i}`, { key: `key ${(n + i) % keys}` }),
+      ),
+    );
+  }
+}
+
+Deno.test("read() sees in the middle of a backlog that another relay has come, and leaves it a share", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  await fill(storage, 40);
+  const session = storage.outbox.open(SESSION);
+  const other = opened.other().outbox.open(SESSION);
+  await session.settle((await session.read(5)).map(published));
+  assert.deepEqual(await other.read(5), []);
+  await session.settle((await session.read(5)).map(published));
+  assert.equal((await other.read(5)).length, 5);
+});
+
+Deno.test("read() lets go of what is too much as soon as it has no row of it", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  await fill(storage, 40);
+  const session = storage.outbox.open(SESSION);
+  const other = opened.other().outbox.open(SESSION);
+  const rows = [...await session.read(950)]; // some of every partition
+  assert.deepEqual(await other.read(5), []);
+  rows.push(...await session.read(1));
+  assert.deepEqual(await other.read(5), []); // it has rows of all
+  await session.settle(rows.map(published));
+  await session.read(1);
+  assert.ok((await other.read(5)).length > 0);
+});
+
+Deno.test("read() finds in the middle of a backlog what has come to other partitions", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  await fill(storage, 1);
+  const session = storage.outbox.open(SESSION);
+  await session.read(1);
+  for (let n = 0; n < 20; n++) {
+    await storage.outbox.store([messageOf(`new ${n}`, { key: `new ${n}` })]);
+  }
+  const ids: string[] = [];
+  for (let n = 0; n < 40; n++) ids.push(...idsOf(await session.read(5)));
+  // Some may stand in the partition with the backlog, behind it.
+  assert.ok(ids.filter((id) => id.startsWith("new")).length > 10);
+});
+
+Deno.test("read() finds in the middle of a backlog a lane whose time has come", async () => {
+  using opened = await openStorage();
+  const { storage, clock } = opened;
+  await storage.outbox.store([messageOf("first", { key: "key 0" })]);
+  await fill(storage, 40);
+  const session = storage.outbox.open(SESSION);
+  const rows: OutboxRow[] = [];
+  while (!rows.some(({ envelope: { id } }) => id === "first")) rows.push(...await session.read(50));
+  await session.settle(
+    rows.map((row) => row.envelope.id === "first" ? failed(row, 1_000) : published(row)),
+  );
+  await clock.advance(1_000);
+  const ids: string[] = [];
+  for (let n = 0; n < 10; n++) {
+    const more = await session.read(5);
+    ids.push(...idsOf(more));
+    await session.settle(more.map(published));
+  }
+  assert.ok(ids.includes("first"));
+});
+
 Deno.test("read() gives no row again that is settled while it looks", async () => {
   using opened = await openStorage();
   const { storage, kv } = opened;
