@@ -1,5 +1,6 @@
 import { LeaseLostError, type OutboxRow } from "@sluice/cqrs/storage";
 import assert from "node:assert/strict";
+import { partitionOf } from "../../../../src/storage/mod.ts";
 import {
   found,
   idsOf,
@@ -147,6 +148,21 @@ Deno.test("read() finds in the middle of a backlog what has come to other partit
   for (let n = 0; n < 40; n++) ids.push(...idsOf(await session.read(5)));
   // Some may stand in the partition with the backlog, behind it.
   assert.ok(ids.filter((id) => id.startsWith("new")).length > 10);
+});
+
+Deno.test("read() begins with lanes whose time has come, also before a large backlog", async () => {
+  using opened = await openStorage();
+  const { storage, clock } = opened;
+  const key = Array.from({ length: 1_000 }, (_, n) => `other ${n}`)
+    .find((key) => partitionOf(key) === partitionOf("key 0")) ?? "";
+  await storage.outbox.store([messageOf("first", { key })]);
+  const session = storage.outbox.open(SESSION);
+  await session.settle((await session.read(1)).map((row) => failed(row, 1_000)));
+  await session[Symbol.asyncDispose]();
+  await fill(storage, 1);
+  await clock.advance(1_000);
+  const ids = idsOf(await storage.outbox.open(SESSION).read(5));
+  assert.equal(ids[0], "first");
 });
 
 Deno.test("read() finds in the middle of a backlog a lane whose time has come", async () => {
