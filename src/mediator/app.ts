@@ -74,10 +74,10 @@ export interface App<in M extends AnyMessage>
   readonly handles?: ((message: M) => void) | undefined;
   /**
    * Emits an event from outside any handler: a domain event goes to its
-   * handlers, a notification to the broker.
+   * handlers, a notification to the storage or else to the broker.
    *
-   * @throws {EventHandlingError} If a handler failed or the broker did not confirm.
-   * @throws {NoPublisherError} If it is a notification and no broker is configured.
+   * @throws {EventHandlingError} If a handler failed, or the storage or the broker did not take it.
+   * @throws {NoPublisherError} If it is a notification and neither a storage nor a broker is configured.
    */
   emit(event: AnyEvent): Promise<void>;
   /**

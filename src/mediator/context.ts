@@ -49,7 +49,8 @@ export interface Context {
   readonly emit: (...events: readonly AnyEvent[]) => void;
   /**
    * Sends another request of the same application. It is cancelled with this
-   * handler and shares its scope of services. Its type is looked up at run time;
+   * handler and shares its scope of services. What it emits in a unit of work that
+   * is open here becomes a part of this run. Its type is looked up at run time;
    * inject a `Sender` for a checked one.
    */
   readonly send: <R extends AnyRequest>(request: R, options?: CallOptions) => Promise<ResultOf<R>>;

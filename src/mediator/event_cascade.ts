@@ -9,18 +9,19 @@ import type { Runtime } from "./runtime.ts";
 import type { LazyScope } from "./scope.ts";
 import type { NotificationStore } from "./unit_of_work.ts";
 
-/** What became of one event that could not be handled or published. */
+/** What became of one event that could not be handled, stored or published. */
 export interface EventFailure {
   /** The event. */
   readonly event: AnyEvent;
-  /** What its handler threw, or why it was not published. */
+  /** What its handler threw, or why it was not stored or published. */
   readonly error: unknown;
 }
 
 /**
  * A request was handled, but not all that followed from it: handlers of its
- * events failed, or notifications were not confirmed. Everything else that
- * followed has been done.
+ * events failed, or notifications were not stored or confirmed. Everything else
+ * that followed has been done; only where events are handled inside of a unit of
+ * work, all of it is undone, and the request with it.
  */
 export class EventHandlingError extends SluiceError {
   /** {@inheritDoc SluiceError.name} */
@@ -120,12 +121,7 @@ export class EventCascade {
   /** The frame of the unit of work before whose commit everything is to be done. */
   readonly #host: Frame | undefined;
 
-  constructor(
-    runtime: CascadeRuntime,
-    scope: LazyScope,
-    around?: Frame,
-    host?: Frame,
-  ) {
+  constructor(runtime: CascadeRuntime, scope: LazyScope, around?: Frame, host?: Frame) {
     this.#runtime = runtime;
     this.#scope = scope;
     this.#around = around;
@@ -300,11 +296,11 @@ export class EventCascade {
   }
 
   #cut(runs: readonly Run[]): void {
-    const dropped = new Map(runs.map(({ event, frame }) => [event, frame]));
-    for (const [{ message }, frame] of dropped) {
-      this.#failures.push({ event: message, error: new EventCycleError(pathTo(frame)) });
+    const dropped = new Map(runs.map(({ event, frame }) => [event.message, frame]));
+    for (const [event, frame] of dropped) {
+      this.#failures.push({ event, error: new EventCycleError(pathTo(frame)) });
     }
-    this.#drop([...dropped.keys()], "event_cycle");
+    this.#drop(runs.map(({ event }) => event), "event_cycle");
   }
 
   #drop(dropped: readonly { readonly message: AnyEvent }[], reason: DropReason): void {

@@ -188,9 +188,7 @@ export class Frame {
     if (!frame.hasEmissions) return;
     // What a middleware sent goes with the unit of work or the call around it.
     if (this.#role === "step" && this.#run === undefined) return this.#parent?.absorb(frame);
-    if (frame.isCutOff || this.isCutOff || this.#hasRun || this.#hasEnded) {
-      return frame.drop("cancelled");
-    }
+    if (frame.isCutOff || this.#hasRun || this.#hasEnded) return frame.drop("cancelled");
     this.expectEmissions();
     const emissions = frame.takeEmissions();
     const holder = this.#kept === undefined ? this : this.fork();

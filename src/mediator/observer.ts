@@ -2,7 +2,7 @@ import type { AnyEvent, AnyMessage, Envelope } from "../message/mod.ts";
 
 /** Why emitted events were not dispatched. */
 export type DropReason =
-  /** The handler that emitted them threw, or a middleware around it did. */
+  /** The handler that emitted them threw, or a middleware around it did, as one does whose transaction fails. */
   | "handler_failed"
   /** The caller aborted, a time limit passed, or whoever ran the handler did not wait for it. */
   | "cancelled"
@@ -20,7 +20,10 @@ export type DropReason =
 export type ObserverEvent =
   /** A message goes to its handlers; `handlers` counts them. */
   | { readonly type: "dispatched"; readonly message: AnyMessage; readonly handlers: number }
-  /** A request was answered and everything that followed from it is done; an event's own handlers are done. */
+  /**
+   * A request was answered and everything that followed from it is done, but for what waits for the commit
+   * of a unit of work around it; an event's own handlers are done.
+   */
   | { readonly type: "completed"; readonly message: AnyMessage; readonly durationMs: number }
   /** A handler of the message failed for good, or something that followed from a request did. */
   | {
@@ -63,11 +66,14 @@ export type ObserverEvent =
   }
   /** The scope of a handler or of a call could not be disposed. */
   | { readonly type: "disposal_failed"; readonly message: AnyMessage; readonly error: unknown }
-  /** A message was stored for good, to be published later: by the outbox of a storage, or by a unit of work that is committed. */
+  /**
+   * A message is stored for good, to be published later: the storage of the application has taken it, or
+   * the unit of work that has is committed.
+   */
   | { readonly type: "stored"; readonly envelope: Envelope }
   /** The broker confirmed a message. */
   | { readonly type: "published"; readonly envelope: Envelope }
-  /** The broker did not confirm a message. */
+  /** The broker did not confirm a message, or the storage of the application did not take it. */
   | { readonly type: "publish_failed"; readonly envelope: Envelope; readonly error: unknown };
 
 /**

@@ -65,6 +65,24 @@ Deno.test("a middleware that calls next() at once opens a unit of work as well",
   assert.deepEqual(log(), ["dispatched do", "stored told", "completed do"]);
 });
 
+Deno.test("what is emitted at any time within a unit of work is stored", async () => {
+  for (let turns = 0; turns < 5; turns++) {
+    const work = unit();
+    const app = bootstrap(
+      handlers().use((_context, next) => next({ unitOfWork: work })).on(
+        Do,
+        async (_data, context) => {
+          for (let i = 0; i < turns; i++) await Promise.resolve();
+          context.emit(Told(turns));
+          return "done";
+        },
+      ),
+    );
+    await app.send(Do());
+    assert.deepEqual(work.stored, [turns]);
+  }
+});
+
 Deno.test("a middleware that throws at once after it has opened a unit of work fails, and nothing comes out", async () => {
   const work = unit();
   const { observer, of } = recorder();

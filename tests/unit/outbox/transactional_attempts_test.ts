@@ -10,10 +10,12 @@ import {
   type Middleware,
   notification,
   retry,
+  token,
   type,
   withRetry,
   withTimeout,
 } from "../../../mod.ts";
+import { container } from "../../../src/container/mod.ts";
 import { transactional } from "../../../src/outbox/transactional.ts";
 import { ConcurrencyError, type StorageTransaction } from "../../../src/storage/mod.ts";
 import { ManualClock } from "../../../src/testing/mod.ts";
@@ -376,6 +378,119 @@ Deno.test("a middleware that gives up while the commit is under way fails the ca
   await settled();
   gate.resolve();
   await sent;
+  assert.deepEqual(await storage.outboxed(), ["told 1"]);
+  assert.deepEqual(events, [1]);
+});
+
+Deno.test("a middleware of an event handler that gives up while the commit is under way fails that after it, and what follows from the commit is done", async () => {
+  const storage = ledger();
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  storage.at.committing = () => {
+    begun.resolve();
+    return gate.promise;
+  };
+  const Later = domainEvent("later");
+  const impatient: Middleware = (_context, next) =>
+    Promise.race([next(), begun.promise.then(() => Promise.reject(failure))]);
+  let events = 0;
+  const app = bootstrap(
+    handlers().on(Later, () => void events++).use(impatient).use(transactional(storage)).on(
+      Done,
+      (_n, { emit }) => emit(Told(1), Later()),
+    ),
+  );
+  const dispatched = assert.rejects(app.dispatch(Done(0)), { cause: failure });
+  await settled();
+  gate.resolve();
+  await dispatched;
+  assert.deepEqual(await storage.outboxed(), ["told 1"]);
+  assert.equal(events, 1);
+});
+
+for (const where of ["around", "around a middleware around", "around middlewares within"]) {
+  Deno.test(`an attempt that a middleware ${where} transactional() gave up without an abort commits all or nothing of its own`, async () => {
+    const storage = ledger();
+    const gates = [0, 1].map(() => Promise.withResolvers<void>());
+    const events: number[] = [];
+    let attempts = 0;
+    let runs = 0;
+    const impatient: Middleware = (_context, next) =>
+      ++attempts === 1
+        ? Promise.race([next(), settled().then(() => Promise.reject(failure))])
+        : next();
+    const passOn: Middleware = (_context, next) => next();
+    const outer = handlers().on(Done, (n) => void events.push(n)).use(retry(soon)).use(impatient);
+    const app = bootstrap(
+      (where === "around" ? outer : outer.use(passOn)).use(transactional(storage))
+        .use(where === "around middlewares within" ? (_context, next) => next() : passOn)
+        .on(Do, async (_n, { tx, emit }) => {
+          const run = runs++;
+          tx.client.set(`run ${run}`, true);
+          emit(Told(run), Done(run));
+          await gates[run]?.promise;
+          return "done";
+        }),
+    );
+    const sent = app.send(Do(0));
+    while (runs < 2) await settled();
+    gates[0]?.resolve();
+    await settled();
+    gates[1]?.resolve();
+    await sent;
+    // It was not told to stop, so it has committed.
+    assert.equal(await storage.valueOf("run 0"), true);
+    assert.deepEqual(await storage.outboxed(), ["told 0", "told 1"]);
+    assert.deepEqual(events.sort(), [0, 1]);
+  });
+}
+
+for (const options of [{}, { signal: new AbortController().signal }]) {
+  const signal = "signal" in options ? "with" : "without";
+  Deno.test(`transactional() has counted what is emitted at any time, ${signal} a signal`, async () => {
+    for (const domainEvents of ["after", "inside"] as const) {
+      for (let turns = 0; turns < 5; turns++) {
+        const storage = ledger();
+        const transaction = transactional(storage, { domainEvents });
+        const app = bootstrap(
+          handlers().use(transaction)
+            .on(Do, async (_n, context) => {
+              for (let i = 0; i < turns; i++) await Promise.resolve();
+              context.emit(Told(turns), Done(turns));
+              return "done";
+            })
+            .on(Done, async (n, context) => {
+              for (let i = 0; i < turns; i++) await Promise.resolve();
+              context.emit(Told(n + 10));
+            }),
+        );
+        await app.send(Do(0), options);
+        assert.deepEqual(await storage.outboxed(), [`told ${turns}`, `told ${turns + 10}`]);
+      }
+    }
+  });
+}
+
+Deno.test("a scope that cannot be disposed within transactional() is an error of the call at its end, and nothing is undone", async () => {
+  const Unit = token<object>("unit");
+  const services = container().provide(Unit, () => ({}), {
+    lifetime: "scoped",
+    dispose: () => Promise.reject(failure),
+  });
+  const storage = ledger();
+  const events: number[] = [];
+  const app = bootstrap(
+    handlers().on(Done, (n) => void events.push(n)).use(transactional(storage)).on(
+      Do,
+      async (_n, { emit, resolve }) => {
+        await resolve(Unit);
+        emit(Told(1), Done(1));
+        return "done";
+      },
+    ),
+    { container: services, scope: "handler" },
+  );
+  await assert.rejects(app.send(Do(0)), failure);
   assert.deepEqual(await storage.outboxed(), ["told 1"]);
   assert.deepEqual(events, [1]);
 });

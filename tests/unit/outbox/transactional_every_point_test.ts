@@ -81,6 +81,12 @@ const settings: Readonly<Record<string, { fails: boolean; bind: Bind }>> = {
     fails: false,
     bind: (run, storage) => handlers().use(transactional(storage)).use(goOn()).on(Work, run),
   },
+  "a transaction within a middleware that replaces the signal": {
+    fails: false,
+    bind: (run, storage) =>
+      handlers().use((_context, next) => next({ signal: new AbortController().signal }))
+        .use(transactional(storage)).on(Work, run),
+  },
   "a transaction within timeout()": {
     fails: false,
     bind: (run, storage) =>

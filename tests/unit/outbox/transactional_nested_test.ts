@@ -4,6 +4,7 @@ import {
   command,
   domainEvent,
   handlers,
+  memoryBroker,
   type Middleware,
   notification,
   retry,
@@ -378,6 +379,29 @@ Deno.test("a nested send from an event handler after the commit joins the transa
     "committing 2",
     "commit 2",
   ]);
+});
+
+Deno.test("a nested send from an event handler after the commit that is not bound in it is a call of its own", async () => {
+  const { log, storage } = journal();
+  const broker = memoryBroker();
+  const app = bootstrap(
+    handlers()
+      .on(Inner, (text, { emit }) => {
+        emit(Told(text));
+        return "";
+      })
+      .on(Done, async (_text, { send }) => {
+        await send(Inner("inner"));
+        log.push(`published ${broker.messages("news").length}`);
+      })
+      .use(transactional(storage)).on(Outer, (_data, { emit }) => {
+        emit(Done("event"));
+        return "";
+      }),
+    { broker },
+  );
+  await app.send(Outer());
+  assert.deepEqual(log, ["begin 1", "committing 1", "commit 1", "published 1"]);
 });
 
 Deno.test("a send of the application within a handler is a call of its own", async () => {
