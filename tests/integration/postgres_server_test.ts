@@ -37,7 +37,7 @@ async function isAlive(pid: number): Promise<boolean> {
 
 /** Waits for what another process does, asking again and again. */
 async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = AbortSignal.timeout(30_000);
+  const deadline = AbortSignal.timeout(10_000);
   while (!await isSo()) {
     deadline.throwIfAborted();
     await setImmediate();
