@@ -31,6 +31,8 @@ export interface ReplayAsk {
 export interface ReplayExchange {
   /** Says that a node lives, for another `leaseMs`, and forgets those that do not. */
   beat(node: string, leaseMs: number): Promise<void>;
+  /** Says that a node is gone, with all of its runs. */
+  leave(node: string): Promise<void>;
   /** Says where a run is; gives `false`, and changes nothing, if it is at a node that lives. */
   register(run: string, place: RunPlace): Promise<boolean>;
   /** Takes that back. */

@@ -115,6 +115,7 @@ export class ReplayNode {
     await this.#loop;
     for (const server of this.#servers.values()) await server.end();
     await this.#wakeUps?.[Symbol.asyncDispose]();
+    if (this.#beatMs !== -Infinity) await this.exchange.leave(this.name);
   }
 
   async #start(): Promise<void> {

@@ -17,7 +17,8 @@ export interface StorageTransaction<C = unknown> {
  *
  * @typeParam Tx The type of its transactions.
  */
-export interface Storage<Tx extends StorageTransaction = StorageTransaction> {
+export interface Storage<Tx extends StorageTransaction = StorageTransaction>
+  extends AsyncDisposable {
   /** Messages on their way to the broker. */
   readonly outbox: OutboxStore<Tx>;
   /** Runs of streams that another instance can resume. */
@@ -40,4 +41,9 @@ export interface Storage<Tx extends StorageTransaction = StorageTransaction> {
    * @throws {SchemaVersionError} If the database was prepared by a newer version that this one does not understand.
    */
   migrate(): Promise<void>;
+  /**
+   * Ends what the storage does in the background, which it begins with the first run of `replay`: then
+   * runs of this process can be had nowhere any more. The client that it was given stays open.
+   */
+  [Symbol.asyncDispose](): Promise<void>;
 }

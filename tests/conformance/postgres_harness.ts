@@ -59,6 +59,7 @@ on conflict (name) do update set value = excluded.value`;
       return row?.value as string | undefined;
     },
     async [Symbol.asyncDispose]() {
+      await storage[Symbol.asyncDispose]();
       await client.query(`drop schema ${schema} cascade`);
     },
   };

@@ -29,6 +29,7 @@ export async function postgresLogHarness(
       replay: storage.replay,
       transaction: (run) => storage.transaction(run),
       migrate: () => storage.migrate(),
+      [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
     };
   };
   const tailOf = (storage: PostgresStorage<pg.PoolClient>) =>

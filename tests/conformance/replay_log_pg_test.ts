@@ -16,6 +16,7 @@ for (const notifies of [true, false]) {
     const pools: pg.Pool[] = [];
     const open = () => {
       const pool = new pg.Pool({ connectionString: database.url, max: 3 });
+      pool.on("error", () => {});
       pools.push(pool);
       return fromPg(pool);
     };

@@ -39,6 +39,7 @@ async function harnessOf(
     put: (tx, name, value) => Promise.resolve(tx.client.set(["data", name], value)),
     get: async (name) => (await kv.get<string>(["data", name])).value ?? undefined,
     async [Symbol.asyncDispose]() {
+      await storage[Symbol.asyncDispose]();
       for (const each of new Set(opened)) each.close();
       await dispose();
     },

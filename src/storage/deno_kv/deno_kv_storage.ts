@@ -1,5 +1,4 @@
 import { type Clock, systemClock } from "../../clock.ts";
-import type { ReplayLog } from "../../stream/mod.ts";
 import {
   type OutboxOptions,
   type OutboxStore,
@@ -91,7 +90,7 @@ const MAX_PREFIX_BYTES = 512;
 
 class DenoKvStorage implements Storage<DenoKvTransaction> {
   readonly outbox: OutboxStore<DenoKvTransaction>;
-  readonly replay: ReplayLog;
+  readonly replay: SharedReplayLog;
   readonly #database: KvDatabase;
   readonly #wakeUps: WakeUps;
 
@@ -129,5 +128,9 @@ class DenoKvStorage implements Storage<DenoKvTransaction> {
 
   migrate(): Promise<void> {
     return prepare(this.#database);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.replay.close();
   }
 }

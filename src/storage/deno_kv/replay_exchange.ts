@@ -52,6 +52,10 @@ export class KvReplayExchange implements ReplayExchange {
     }
   }
 
+  leave(node: string): Promise<void> {
+    return this.#bury(node);
+  }
+
   async register(run: string, place: RunPlace): Promise<boolean> {
     const key = this.#key("run", await keyText(run));
     const { versionstamp, value } = await this.#get<RunPlace>(key);

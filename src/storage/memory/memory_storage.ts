@@ -51,4 +51,6 @@ export class MemoryStorage implements Storage<MemoryTransaction> {
   migrate(): Promise<void> {
     return Promise.resolve(); // memory needs no preparation
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 }

@@ -1,4 +1,3 @@
-import type { ReplayLog } from "../../stream/mod.ts";
 import {
   type OutboxOptions,
   type OutboxStore,
@@ -92,7 +91,7 @@ export function postgresStorage<C>(
 
 class StorageOnPostgres<C> implements PostgresStorage<C> {
   readonly outbox: PostgresOutbox;
-  readonly replay: ReplayLog;
+  readonly replay: SharedReplayLog;
   readonly #client: PostgresClient<C>;
   readonly #names: PostgresNames;
   readonly #wakeUps: WakeUps;
@@ -147,5 +146,9 @@ class StorageOnPostgres<C> implements PostgresStorage<C> {
 
   async migrate(): Promise<void> {
     await migrate(this.#client, this.#names);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.replay.close();
   }
 }

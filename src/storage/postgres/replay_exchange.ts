@@ -33,6 +33,10 @@ export class PostgresReplayExchange implements ReplayExchange {
     await this.#run(this.#statements.reap);
   }
 
+  async leave(node: string): Promise<void> {
+    await this.#run(this.#statements.leave, node);
+  }
+
   async register(run: string, { owner, node }: RunPlace): Promise<boolean> {
     const { register } = this.#statements;
     const rows = await this.#run(register, textOf(run), textOf(owner), node);
@@ -107,6 +111,7 @@ function statementsOf({ table }: PostgresNames) {
     beat: `insert into ${node} (node, until)
 values ($1::text, clock_timestamp() + $2::text::double precision * interval '1 ms')
 on conflict (node) do update set until = excluded.until`,
+    leave: `delete from ${node} where node = $1::text`,
     reap: `delete from ${node} where until < clock_timestamp()`,
     register: `insert into ${run} (run, owner, node) values ($1::text, $2::text, $3::text)
 on conflict (run) do nothing returning 1 as is_new`,
