@@ -1,8 +1,11 @@
 import type { Envelope } from "../message/mod.ts";
 import { SchemaVersionError } from "./storage_errors.ts";
 
+/** What the bytes begin with: two that tell them from others', as no text in UTF-8 does, and the version. */
+const MARK = [0xc0, 0x5c];
 /** The version of the form. Whoever reads a newer one has to stop, as it would lose what it cannot read. */
 const VERSION = 1;
+const HEAD = MARK.length + 1;
 /** The lengths of the attributes and of the body stand before them, in 4 bytes each. */
 const LENGTHS = 8;
 
@@ -37,12 +40,12 @@ export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array {
   }));
   const size = parts.reduce(
     (sum, { attributes, body }) => sum + LENGTHS + attributes.length + body.length,
-    1,
+    HEAD,
   );
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
-  bytes[0] = VERSION;
-  let at = 1;
+  bytes.set([...MARK, VERSION]);
+  let at = HEAD;
   for (const { attributes, body } of parts) {
     view.setUint32(at, attributes.length);
     view.setUint32(at + 4, body.length);
@@ -60,13 +63,15 @@ export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array {
  * @throws {TypeError} If they were made by something else.
  */
 export function decodeEnvelopes(bytes: Uint8Array): Envelope[] {
-  const version = bytes[0] ?? 0;
+  const version = bytes[MARK.length] ?? 0;
+  if (version === 0 || MARK.some((byte, at) => bytes[at] !== byte)) {
+    throw new TypeError("Cannot read messages as the bytes hold none");
+  }
   if (version > VERSION) throw new SchemaVersionError(version, VERSION);
-  if (version !== VERSION) throw new TypeError("Cannot read messages as the bytes hold none");
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const envelopes: Envelope[] = [];
-  for (let at = 1; at < bytes.length;) {
+  for (let at = HEAD; at < bytes.length;) {
     const bodyAt = at + LENGTHS + lengthAt(view, at);
     const end = bodyAt + lengthAt(view, at + 4);
     if (end > bytes.length) throw new TypeError("Cannot read messages as the bytes are cut off");

@@ -9,6 +9,7 @@ import { denoKvStorage } from "@sluice/cqrs/deno-kv";
 import { outboxRelay, type RelayEvent } from "@sluice/cqrs/outbox";
 import { fromPg, type PostgresClient, postgresStorage } from "@sluice/cqrs/postgres";
 import pg from "pg";
+import { postgresLogTail } from "../../../src/storage/postgres_log/mod.ts";
 import { killingKv, killingPostgres, killPoints } from "./kill_points.ts";
 import { ledgerPublisher } from "./ledger_publisher.ts";
 
@@ -25,6 +26,8 @@ export interface RelayTask {
   readonly leaseMs?: number;
   readonly batchSize?: number;
   readonly topics?: readonly string[];
+  /** The slot by which it reads the log of the database. @default none: it reads the tables alone */
+  readonly slot?: string;
   readonly retryDelayMs?: number;
   /** How far its clock is off, in milliseconds. */
   readonly clockSkewMs?: number;
@@ -48,7 +51,10 @@ function postgresOf(url: string) {
   const pool = new pg.Pool({ connectionString: url, max: 4 });
   pool.on("error", () => {}); // its server may be restarted by the test
   const client: PostgresClient<pg.PoolClient> = fromPg(pool);
-  return { storage: postgresStorage(killingPostgres(client, step)), close: () => pool.end() };
+  const storage = postgresStorage(killingPostgres(client, step));
+  const { slot } = task;
+  const source = slot && postgresLogTail({ storage, connection: url, slot, standbyMs: 100 });
+  return { storage, ...(source ? { source } : {}), close: () => pool.end() };
 }
 
 async function kvOf(path: string) {
@@ -56,14 +62,14 @@ async function kvOf(path: string) {
   return { storage: denoKvStorage(killingKv(kv, step)), close: async () => kv.close() };
 }
 
-const { storage, close } = task.database.startsWith("postgres:")
+const { close, ...from } = task.database.startsWith("postgres:")
   ? postgresOf(task.database)
   : await kvOf(task.database);
 const say = (line: object) =>
   Deno.stdout.write(new TextEncoder().encode(`${JSON.stringify(line)}\n`));
 
 const relay = outboxRelay({
-  storage,
+  ...from,
   broker: stepping(ledgerPublisher(task.ledger, task.name)),
   batchSize: task.batchSize ?? 10,
   leaseMs: task.leaseMs ?? 30_000,

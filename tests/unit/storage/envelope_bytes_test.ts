@@ -64,16 +64,24 @@ Deno.test("encodeEnvelopes() refuses a time that is none", () => {
 
 Deno.test("decodeEnvelopes() refuses what a newer version has written", () => {
   const bytes = encodeEnvelopes([plain]);
-  bytes[0] = 2;
+  bytes[2] = 2;
   assert.throws(
     () => decodeEnvelopes(bytes),
     (error) => error instanceof SchemaVersionError && error.found === 2 && error.supported === 1,
   );
 });
 
+Deno.test("decodeEnvelopes() takes no bytes of others for a newer version", () => {
+  for (const others of ["", "n", "nonsense", "{}", "\xff\xff\xff"]) {
+    const bytes = Uint8Array.from(others, (character) => character.charCodeAt(0));
+    assert.throws(() => decodeEnvelopes(bytes), TypeError, others);
+  }
+  assert.throws(() => decodeEnvelopes(Uint8Array.of(0xc0, 0x5c, 0)), TypeError);
+});
+
 Deno.test("decodeEnvelopes() refuses bytes that are cut off, at each place but between two messages", () => {
   const bytes = encodeEnvelopes([plain, plain]);
-  const whole = [1, 1 + (bytes.length - 1) / 2, bytes.length];
+  const whole = [3, 3 + (bytes.length - 3) / 2, bytes.length];
   for (let length = 0; length <= bytes.length; length++) {
     const decode = () => decodeEnvelopes(bytes.subarray(0, length)).length;
     if (whole.includes(length)) assert.equal(decode(), whole.indexOf(length));
@@ -84,7 +92,7 @@ Deno.test("decodeEnvelopes() refuses bytes that are cut off, at each place but b
 Deno.test("decodeEnvelopes() refuses what is no message, and nothing else than with an error of its own", () => {
   const bytesOf = (attributes: string) => {
     const encoded = new TextEncoder().encode(attributes);
-    return Uint8Array.of(1, 0, 0, 0, encoded.length, 0, 0, 0, 0, ...encoded);
+    return Uint8Array.of(0xc0, 0x5c, 1, 0, 0, 0, encoded.length, 0, 0, 0, 0, ...encoded);
   };
   const right = '["i","t","o","s",0,"c",null,{"a":"b"}]';
   assert.equal(decodeEnvelopes(bytesOf(right)).length, 1);
