@@ -12,7 +12,8 @@ export interface TransactionalOptions {
    *   `EventHandlingError`; what was committed stays.
    * - `"inside"`: before its commit and in the same transaction, one after the other, level by level.
    *   When one fails, the handlers of further levels are not run, all is rolled back, and the call
-   *   throws an `EventHandlingError`, whatever `onError` says.
+   *   throws an `EventHandlingError`, whatever `onError` says. `retry()` does not take that for a
+   *   reason to try again unless its `when` says so.
    *
    * @default {"after"}
    */

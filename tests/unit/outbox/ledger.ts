@@ -77,6 +77,7 @@ export function ledger(log: string[] = [], name = "", options: OutboxOptions = {
     replay: memory.replay,
     transaction,
     migrate: () => memory.migrate(),
+    [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
     async outboxed() {
       const session = memory.outbox.open({ leaseMs: 60_000 });
       const rows = await session.read(1_000);

@@ -8,6 +8,7 @@ import {
   EventHandlingError,
   handlers,
   notification,
+  retry,
   type,
 } from "../../../mod.ts";
 import { transactional } from "../../../src/outbox/transactional.ts";
@@ -192,6 +193,31 @@ Deno.test("domainEvents: inside lets the siblings of a failed handler finish, an
     return true;
   });
 });
+
+for (const isWanted of [false, true]) {
+  Deno.test(`retry() outside of domainEvents: inside ${isWanted ? "tries again" : "does not try again"} when an event handler has failed and that is ${isWanted ? "" : "not "}wanted`, async () => {
+    const { storage } = inside();
+    let attempts = 0;
+    const app = bootstrap(
+      handlers()
+        .use(retry({ backoff: () => 0, ...(isWanted && { when: () => true }) }))
+        .use(transactional(storage, { domainEvents: "inside" }))
+        .on(Do, (_data, { emit }) => {
+          emit(Told(`attempt ${++attempts}`), First("a"));
+          return "done";
+        })
+        .add(
+          handlers<object>().on(First, () => {
+            if (attempts === 1) throw failure;
+          }),
+        ),
+    );
+    const sent = app.send(Do());
+    if (isWanted) assert.equal(await sent, "done");
+    else await assert.rejects(sent, EventHandlingError);
+    assert.deepEqual(await storage.outboxed(), isWanted ? ['told "attempt 2"'] : []);
+  });
+}
 
 Deno.test("domainEvents: inside names a cycle, and rolls back", async () => {
   const { log, registry } = inside();
