@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- what is left out is for the reader of the output
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 // @ts-types="npm:@types/pg@^8"
@@ -5,6 +6,7 @@ import { Client } from "pg";
 import { root } from "../architecture/repository.ts";
 import { Output } from "../examples/demo_process.ts";
 import { startPostgres, tryStartPostgres } from "../services/postgres.ts";
+import { npmBinaries } from "../services/postgres_binaries.ts";
 
 /** Runs a statement on a connection of its own, and resolves to the first row. */
 async function run(url: string, statement: string): Promise<Record<string, unknown>> {
@@ -48,7 +50,20 @@ async function isGone(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => false, () => true);
 }
 
+const programs = await npmBinaries();
+
+/** A test that takes a server from the programs of npm. */
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, ignore: programs === undefined, fn });
+}
+
 for (const binaries of ["npm", "debian"] as const) {
+  const available = await tryStartPostgres({ binaries });
+  await available?.stop();
+  if (available === undefined) {
+    console.log(`Not tested, as there are no programs by ${binaries} for this platform`);
+    continue;
+  }
   Deno.test(`startPostgres() starts a server from the programs of ${binaries}`, async () => {
     await using server = await startPostgres({ binaries });
     const row = await run(server.url, "select current_user as name, inet_server_port() as port");
@@ -59,7 +74,7 @@ for (const binaries of ["npm", "debian"] as const) {
   });
 }
 
-Deno.test("startPostgres() takes settings in place of its own", async () => {
+test("startPostgres() takes settings in place of its own", async () => {
   await using server = await startPostgres({
     settings: { "max_connections": 7, "fsync": "on", "cluster_name": "O'Brien" },
   });
@@ -71,19 +86,19 @@ Deno.test("startPostgres() takes settings in place of its own", async () => {
   assert.deepEqual(row, { connections: "7", fsync: "on", name: "O'Brien" });
 });
 
-Deno.test("startPostgres() says why a server does not start", async () => {
+test("startPostgres() says why a server does not start", async () => {
   const start = startPostgres({ settings: { "max_connections": "many" } });
   await assert.rejects(start, /Cannot start Postgres: [\s\S]*"max_connections"/);
 });
 
-Deno.test("createDatabase() makes databases that know nothing of each other", async () => {
+test("createDatabase() makes databases that know nothing of each other", async () => {
   await using server = await startPostgres({ isOwn: true });
   const [first, second] = await Promise.all([server.createDatabase(), server.createDatabase()]);
   await run(first.url, "create table t (n integer)");
   await assert.rejects(run(second.url, "select n from t"), { code: "42P01" });
 });
 
-Deno.test("drop() removes a database that somebody is connected to", async () => {
+test("drop() removes a database that somebody is connected to", async () => {
   await using server = await startPostgres({ isOwn: true });
   const database = await server.createDatabase();
   await using _connection = await connect(database.url);
@@ -92,7 +107,7 @@ Deno.test("drop() removes a database that somebody is connected to", async () =>
 });
 
 for (const mode of ["fast", "immediate"] as const) {
-  Deno.test(`restart() with the mode ${mode} keeps what was committed, and nothing else`, async () => {
+  test(`restart() with the mode ${mode} keeps what was committed, and nothing else`, async () => {
     await using server = await startPostgres({ isOwn: true });
     await using connection = await connect(server.url);
     const { client } = connection;
@@ -109,7 +124,7 @@ for (const mode of ["fast", "immediate"] as const) {
   });
 }
 
-Deno.test("stop() leaves no process and no data, and may be called twice", async () => {
+test("stop() leaves no process and no data, and may be called twice", async () => {
   const server = await startPostgres({ isOwn: true });
   const { folder } = await run(server.url, "select current_setting('data_directory') as folder");
   const { pid } = server;
@@ -119,7 +134,7 @@ Deno.test("stop() leaves no process and no data, and may be called twice", async
   assert.ok(await isGone(String(folder)));
 });
 
-Deno.test("startPostgres() leaves no server behind when its process is killed", async () => {
+test("startPostgres() leaves no server behind when its process is killed", async () => {
   await using starter = await startInProcess(
     "await new Promise(() => setInterval(() => {}, 60_000));",
   );
@@ -132,7 +147,7 @@ Deno.test("startPostgres() leaves no server behind when its process is killed", 
   await until(() => isGone(String(folder)));
 });
 
-Deno.test("startPostgres() leaves no server behind when its process ends without stopping it", async () => {
+test("startPostgres() leaves no server behind when its process ends without stopping it", async () => {
   await using starter = await startInProcess("");
   assert.equal((await starter.status).code, 0);
   await until(async () => !await isAlive(starter.pid));
@@ -165,7 +180,7 @@ async function startInProcess(code: string) {
   };
 }
 
-Deno.test("tryStartPostgres() uses the server of DATABASE_URL, unless one of its own is wanted", async () => {
+test("tryStartPostgres() uses the server of DATABASE_URL, unless one of its own is wanted", async () => {
   await using server = await startPostgres({ isOwn: true });
   const before = Deno.env.get("DATABASE_URL");
   Deno.env.set("DATABASE_URL", server.url);

@@ -2,23 +2,22 @@
  * A real Postgres for tests, with no set-up: it is started from programs that npm carries, on a port
  * of its own, and is gone when the tests are, also if they are killed.
  *
- * Each file of tests starts one and gives each test a database of its own:
+ * Each file of tests starts one, in the module itself, so that no test has to account for it, and gives
+ * each test a database of its own:
  *
  * ```ts
  * import { tryStartPostgres } from "../services/postgres.ts";
  *
  * const server = await tryStartPostgres();
  *
- * Deno.test.afterAll(() => server?.stop());
+ * if (server !== undefined) {
+ *   Deno.test.afterAll(() => server.stop());
  *
- * Deno.test({
- *   name: "append() stores a message",
- *   ignore: server === undefined,
- *   async fn() {
- *     await using database = await server!.createDatabase();
- *     // … connect to database.url
- *   },
- * });
+ *   Deno.test("append() stores a message", async () => {
+ *     await using database = await server.createDatabase();
+ *     // connect to `database.url`, and disconnect
+ *   });
+ * }
  * ```
  *
  * With `DATABASE_URL` in the environment that server is used instead, save where a test wants one of

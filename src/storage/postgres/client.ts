@@ -8,7 +8,8 @@ export type PostgresRow = Readonly<Record<string, unknown>>;
  * Runs a statement and resolves to its rows.
  *
  * Statements number their parameters (`$1`), cast each where it is used, and give back only `text`,
- * `integer`, `boolean` and `bytea` columns, as drivers differ in what they make of others.
+ * `integer`, `boolean` and `bytea` columns, as drivers differ in what they make of others. A text
+ * without parameters may hold several statements.
  */
 export type PostgresQuery = (
   text: string,
@@ -35,7 +36,9 @@ export interface PostgresClient<C = unknown> {
   readonly query: PostgresQuery;
   /**
    * Runs `run` in a transaction: `begin`, `run`, `commit`; `rollback` if it throws, and that error is
-   * rethrown unchanged.
+   * rethrown unchanged. Resolves only if it was committed: it also rejects if `run` has caught the
+   * error of a statement, unless it went back to a savepoint. Whether a transaction was committed that
+   * rejects as its connection was lost is not known.
    */
   transaction<R>(run: (scope: PostgresTransactionScope<C>) => Promise<R>): Promise<R>;
   /** Runs statements in a transaction that the application has opened through the same driver. */
