@@ -41,7 +41,8 @@ export interface TransactionalOptions {
  *   fail; it ends as the commit does, and what follows from that is done to its end, even if a middleware
  *   around it fails. If the connection is lost within a commit, nobody can tell whether it took effect: the
  *   call rejects with the driver's error and no events are dispatched, while the writes and the
- *   notifications are there either all or not at all.
+ *   notifications are there either all or not at all. A `retry()` around it may do the same twice then,
+ *   unless its `when` leaves such errors alone.
  * - **Streams**: no transaction spans a stream, so `bootstrap` refuses one that is bound within it. Its
  *   handler can call `storage.transaction` for each part.
  *
