@@ -26,7 +26,6 @@
  * @module
  */
 
-import { statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import postgres from "postgres";
 import {
@@ -125,8 +124,7 @@ async function started(
   binaries: PostgresBinaries,
   settings: Readonly<Record<string, string | number>>,
 ): Promise<PostgresServer> {
-  const port = freePort();
-  const keeper = await Keeper.start(binaries, { ...SETTINGS, port, ...settings });
+  const { keeper, port } = await keptOnFreePort(binaries, settings);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const stop = () => keeper.stop();
   try {
@@ -135,7 +133,7 @@ async function started(
       port,
       version: await versionOf(url),
       get pid() {
-        return keeper.serverPid();
+        return keeper.serverPid;
       },
       createDatabase: () => createDatabase(url),
       restart: ({ mode }) => keeper.restart(mode),
@@ -145,6 +143,21 @@ async function started(
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Tries again if somebody was faster to take the port. */
+async function keptOnFreePort(
+  binaries: PostgresBinaries,
+  settings: Readonly<Record<string, string | number>>,
+): Promise<{ keeper: Keeper; port: number }> {
+  for (let attempt = 1;; attempt++) {
+    const port = freePort();
+    try {
+      return { keeper: await Keeper.start(binaries, { ...SETTINGS, port, ...settings }), port };
+    } catch (error) {
+      if (attempt === 5 || !String(error).includes("Address already in use")) throw error;
+    }
   }
 }
 
@@ -184,7 +197,9 @@ async function run(url: string, statement: string): Promise<readonly postgres.Ro
  * does when the process at its other end has died, however it died. It has a session of its own: what
  * kills the tests by their process group does not reach it.
  *
- * Arguments: the folder of the programs, the cluster to be copied, the folder of this server, settings.
+ * Arguments: the folder of the programs, the cluster to be copied, the folder for temporary ones,
+ * settings. To each command, and at first, it answers with the first process of the server, or with
+ * why there is none.
  */
 const KEEPER = `
 trap "" HUP INT PIPE TERM
@@ -192,9 +207,10 @@ control() {
   "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -s -w -t 60 "$@" >>"$folder/log" 2>&1
 }
 answer() {
-  if [ "$1" = 0 ]; then echo ok; else echo failed; fi
+  if [ "$1" = 0 ]; then head -n 1 "$folder/data/postmaster.pid"; else cat "$folder/log"; fi
 }
-bin=$1 folder=$3
+bin=$1
+folder=$(mktemp -d "$3/sluice-postgres-XXXXXXXX") || exit
 cp -R "$2" "$folder/data" && printf "%s" "$4" >>"$folder/data/postgresql.conf" && control start
 answer $?
 while read -r mode; do
@@ -208,19 +224,20 @@ rm -rf "$folder"
 /** Where a cluster is put: in memory if there is plenty, as making its thousand files can take a second. */
 async function fastFolder(): Promise<string> {
   const memory = "/dev/shm";
-  const { bavail, bsize } = await statfs(memory).catch(() => ({ bavail: 0, bsize: 0 }));
-  return bavail * bsize >= 4 * 1024 ** 3 ? memory : tmpdir();
+  const df = new Deno.Command("df", { args: ["-Pk", memory], stdout: "piped", stderr: "null" });
+  const text = await df.output().then(({ stdout }) => new TextDecoder().decode(stdout), () => "");
+  const freeKiB = Number(text.trim().split("\n").at(-1)?.split(/\s+/)[3]);
+  return freeKiB >= 4 * 1024 ** 2 ? memory : tmpdir();
 }
 
-/** The process that starts, restarts and ends a server. */
+/** The process that starts, restarts and ends a server. It alone touches the server's files. */
 class Keeper {
-  readonly #folder: string;
   readonly #child: Deno.ChildProcess;
   readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #answers: ReadableStreamDefaultReader<Uint8Array>;
+  serverPid = 0;
 
-  private constructor(folder: string, child: Deno.ChildProcess) {
-    this.#folder = folder;
+  private constructor(child: Deno.ChildProcess) {
     this.#child = child;
     this.#commands = child.stdin.getWriter();
     this.#answers = child.stdout.getReader();
@@ -230,15 +247,11 @@ class Keeper {
     { bin, template }: PostgresBinaries,
     settings: Readonly<Record<string, string | number>>,
   ): Promise<Keeper> {
-    const folder = await Deno.makeTempDir({ dir: await fastFolder(), prefix: "sluice-postgres-" });
-    if (serverUser.uid !== undefined) {
-      await Deno.chown(folder, serverUser.uid, serverUser.gid ?? null);
-    }
     const lines = Object.entries(settings).map(([key, value]) =>
       `${key} = '${String(value).replaceAll("'", "''")}'\n`
     );
     const child = new Deno.Command("sh", {
-      args: ["-c", KEEPER, "sh", bin, template, folder, lines.join("")],
+      args: ["-c", KEEPER, "sh", bin, template, await fastFolder(), lines.join("")],
       ...serverUser,
       cwd: "/",
       env: { LC_ALL: "C" },
@@ -247,13 +260,9 @@ class Keeper {
       stdout: "piped",
       stderr: "null",
     }).spawn();
-    const keeper = new Keeper(folder, child);
+    const keeper = new Keeper(child);
     await keeper.#answered("start");
     return keeper;
-  }
-
-  serverPid(): number {
-    return Number.parseInt(Deno.readTextFileSync(`${this.#folder}/data/postmaster.pid`));
   }
 
   async restart(mode: "fast" | "immediate"): Promise<void> {
@@ -273,9 +282,10 @@ class Keeper {
     this.#child.ref();
     const { value } = await this.#answers.read();
     this.#child.unref(); // so that a program which does not stop its server can end, and the server with it
-    if (new TextDecoder().decode(value).trim() === "ok") return;
-    const log = await Deno.readTextFile(`${this.#folder}/log`).catch(() => "");
+    const answer = new TextDecoder().decode(value);
+    this.serverPid = Number(answer);
+    if (this.serverPid > 0) return;
     await this.stop();
-    throw new Error(`Cannot ${action} Postgres: ${log}`);
+    throw new Error(`Cannot ${action} Postgres: ${answer}`);
   }
 }
