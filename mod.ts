@@ -210,9 +210,4 @@ export {
   type StoredCircuit,
   withDeadline,
 } from "./src/resilience/mod.ts";
-export {
-  fromReadableStream,
-  mapConcurrent,
-  type MapConcurrentOptions,
-  toReadableStream,
-} from "./src/stream/mod.ts";
+export { fromReadableStream, toReadableStream } from "./src/stream/mod.ts";

@@ -24,7 +24,7 @@ export interface MapConcurrentOptions {
  *
  * @example Two calls at a time
  * ```ts
- * import { mapConcurrent } from "@sluice/cqrs";
+ * import { mapConcurrent } from "@sluice/cqrs/stream";
  * import assert from "node:assert/strict";
  *
  * const lengths = mapConcurrent(["a", "bb", "ccc"], 2, (text) => Promise.resolve(text.length));

@@ -23,7 +23,9 @@ import {
   UnexpectedResponseError,
 } from "@sluice/cqrs/client";
 import { ProviderNotFoundError } from "@sluice/cqrs/container";
+import { TransactionTooLargeError } from "@sluice/cqrs/deno-kv";
 import { BrokerUnavailableError, OutboxLagError } from "@sluice/cqrs/outbox";
+import { SlotLostError } from "@sluice/cqrs/postgres-log";
 import {
   ConcurrencyError,
   LeaseLostError,
@@ -66,9 +68,11 @@ const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   PublishError: (cause) => new PublishError({ id: "1", topic: "meetings" }, { cause }),
   ReplayLogFullError: (cause) => new ReplayLogFullError(1_000, { cause }),
   SchemaVersionError: (cause) => new SchemaVersionError(3, 2, { cause }),
+  SlotLostError: (cause) => new SlotLostError("sluice", "missing", { cause }),
   SseParseError: () => new SseParseError(1024),
   StreamFailureError: (cause) => new StreamFailureError({}, { cause }),
   StreamGoneError: (cause) => new StreamGoneError({}, { cause }),
+  TransactionTooLargeError: (cause) => new TransactionTooLargeError("mutations", 1_000, { cause }),
   UnexpectedResponseError: (cause) => new UnexpectedResponseError("it is no JSON", { cause }),
   UnknownNotificationError: (cause) => new UnknownNotificationError("noted", "notes", { cause }),
 };

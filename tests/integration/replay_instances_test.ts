@@ -50,7 +50,11 @@ async function start(url: string, to: number, count: number) {
     if (events.push(event) === count) break;
   }
   const run = response.headers.get("location") ?? "";
-  return { events, path: new URL(run, `${url}/count`).search, last: events.at(-1)?.lastEventId ?? "" };
+  return {
+    events,
+    path: new URL(run, `${url}/count`).search,
+    last: events.at(-1)?.lastEventId ?? "",
+  };
 }
 
 function resume(url: string, path: string, last: string): Promise<Response> {

@@ -60,3 +60,4 @@ export type { DenoKvTransaction } from "./kv_transaction.ts";
 export type { DenoKvBudget } from "./transaction_budget.ts";
 export type { DenoKvTransactionClient, DenoKvTransactionEntry } from "./transaction_client.ts";
 export { type DenoKvLimit, TransactionTooLargeError } from "./transaction_errors.ts";
+export type { SharedReplayLogOptions } from "../mod.ts";

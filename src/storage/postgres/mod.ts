@@ -1,5 +1,34 @@
 /**
- * A storage on Postgres, through whichever driver the application has.
+ * A storage on Postgres, through whichever driver the application has: messages are stored in the
+ * transactions in which it writes its own data, and relays publish them from there.
+ *
+ * Messages of one topic and key are published in their order, each at least once. Any number of
+ * processes may store and publish at the same time. Nothing is kept on a connection between two
+ * statements, so that all of it works behind a transaction-mode pooler, save for `notify`.
+ *
+ * @example A storage on a pool of `pg`
+ * ```ts ignore
+ * import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
+ * import { Pool } from "pg";
+ *
+ * const pool = new Pool({ connectionString: "postgres://localhost/app" });
+ * pool.on("error", (error) => console.error("A connection broke", error));
+ * const storage = postgresStorage(fromPg(pool));
+ * await storage.migrate();
+ *
+ * await storage.transaction(async (tx) => {
+ *   await tx.client.query("insert into members (name) values ($1)", ["Ada"]); // the driver's own
+ *   await storage.outbox.append(tx, [Joined({ name: "Ada" })]);
+ * });
+ * ```
+ *
+ * @example The tables, for whoever changes schemas by other means
+ * ```ts
+ * import { migrationSql } from "@sluice/cqrs/postgres";
+ * import assert from "node:assert/strict";
+ *
+ * assert.match(migrationSql({ prefix: "app_" }), /create table if not exists "app_outbox" \(/);
+ * ```
  *
  * @module
  */
@@ -39,6 +68,9 @@ export {
   type PostgresJsOptions,
 } from "./from_postgres_js.ts";
 export type { PostgresLogAccess, PostgresLogSession } from "./log_access.ts";
+export { migrationSql } from "./migrate.ts";
+export type { PostgresNamesOptions } from "./names.ts";
+export type { PostgresTransaction } from "./open_transaction.ts";
 export type { PgClient, PgNotification, PgResult, PgStatement } from "./pg_connection.ts";
 export type {
   PostgresJsPending,
@@ -52,3 +84,4 @@ export {
   postgresStorage,
   type PostgresStorageOptions,
 } from "./postgres_storage.ts";
+export type { SharedReplayLogOptions } from "../mod.ts";

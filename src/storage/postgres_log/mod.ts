@@ -4,6 +4,16 @@
  * log alone, in no table. It uses `pg-logical-replication`, which is why it is apart from
  * `@sluice/cqrs/postgres`.
  *
+ * @example A relay that asks for nothing
+ * ```ts ignore
+ * import { outboxRelay } from "@sluice/cqrs/outbox";
+ * import { postgresLogTail } from "@sluice/cqrs/postgres-log";
+ *
+ * const source = postgresLogTail({ storage, connection: "postgres://localhost/app" });
+ * await source.prepare(); // a slot and a publication, once
+ * const running = outboxRelay({ source, broker }).run();
+ * ```
+ *
  * @module
  */
 
