@@ -112,7 +112,7 @@ export class Holdings {
     await this.#query(this.#statements.reap);
   }
 
-  /** Takes what is free and this session's share, and leaves what is another's; whether it took something. */
+  /** Takes what is free and this session's share, and leaves what is another's; whether there is more to read now. */
   async share({ relays, hasOthers, open }: Survey): Promise<boolean> {
     const topics = open ?? [];
     const others = (relays ?? []).filter(([owner]) => owner !== this.#owner);
@@ -121,17 +121,18 @@ export class Holdings {
     const owner = this.#owner;
     if (owner === undefined) return false;
     const shares = sharesOf([...others, [owner, this.#topics ?? null]]);
+    let isMore = false;
     for (const holding of this.#held.values()) {
-      holding.isLeft = shares(holding.topic, holding.partition) !== owner;
+      const isLeft = shares(holding.topic, holding.partition) !== owner;
+      isMore ||= holding.isLeft && !isLeft;
+      holding.isLeft = isLeft;
     }
     await this.releaseIdle();
-    return await this.#take(
-      owner,
-      topics.flatMap((topic) => partitionsOf(topic))
-        .filter(([topic, partition]) =>
-          shares(topic, partition) === owner && !this.#held.has(nameOf(topic, partition))
-        ),
-    );
+    const mine = topics.flatMap((topic) => partitionsOf(topic))
+      .filter(([topic, partition]) =>
+        shares(topic, partition) === owner && !this.#held.has(nameOf(topic, partition))
+      );
+    return await this.#take(owner, mine) || isMore;
   }
 
   /** Lets go of what is left as soon as none of its rows is in flight. */

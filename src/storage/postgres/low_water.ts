@@ -57,8 +57,10 @@ export class LowWater {
       }
       this.#cut = undefined;
     }
-    this.#cut ??= {
-      cursors: new Map(seen.map((holding) => [holding, holding.cursor])),
+    const advanced = seen.filter(({ mark, cursor }) => BigInt(cursor) > BigInt(mark));
+    if (this.#cut !== undefined || advanced.length === 0) return;
+    this.#cut = {
+      cursors: new Map(advanced.map((holding) => [holding, holding.cursor])),
       bound: undefined,
     };
   }

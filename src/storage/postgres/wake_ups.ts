@@ -7,6 +7,8 @@ export class WakeUps {
   readonly #notifies: boolean;
   readonly #subscribers: Set<{ readonly onWake: () => void }> = new Set();
   #count = 0;
+  #sending: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
   /** With `notifies`, other processes are told as well, and tell. */
   constructor(
@@ -55,8 +57,17 @@ export class WakeUps {
     for (const { onWake } of [...this.#subscribers]) onWake();
   }
 
-  async #notify(): Promise<void> {
-    if (!this.#notifies) return;
+  /** Whoever comes while a notification is being sent shares the next one. */
+  #notify(): Promise<void> {
+    if (!this.#notifies) return Promise.resolve();
+    this.#next ??= this.#sending.catch(() => {}).then(() => {
+      this.#next = undefined;
+      return this.#sending = this.#send();
+    });
+    return this.#next;
+  }
+
+  async #send(): Promise<void> {
     await this.#client.query("select pg_notify($1::text, '')", [this.#channel]);
   }
 
