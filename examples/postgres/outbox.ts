@@ -11,6 +11,7 @@
 import { bootstrap, command, handlers, memoryBroker, notification } from "@sluice/cqrs";
 import { outboxRelay, transactional } from "@sluice/cqrs/outbox";
 import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { z } from "zod";
 

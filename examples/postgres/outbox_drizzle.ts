@@ -13,6 +13,7 @@ import { fromPg, type PostgresQuery, postgresStorage } from "@sluice/cqrs/postgr
 import { type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { integer, pgTable, text } from "drizzle-orm/pg-core";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { z } from "zod";
 

@@ -11,6 +11,7 @@ import { memoryBroker, notification } from "@sluice/cqrs";
 import { outboxRelay } from "@sluice/cqrs/outbox";
 import { fromPg, type PostgresQuery, postgresStorage } from "@sluice/cqrs/postgres";
 import { CompiledQuery, Kysely, PostgresDialect, type Transaction } from "kysely";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { z } from "zod";
 

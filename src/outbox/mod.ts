@@ -52,4 +52,8 @@ export type {
   RelayRetryOptions,
 } from "./relay_options.ts";
 export { BrokerUnavailableError, type RelayReport } from "./relay_worker.ts";
-export { transactional, type TransactionalOptions } from "./transactional.ts";
+export {
+  transactional,
+  type TransactionalOptions,
+  type TransactionalStorage,
+} from "./transactional.ts";

@@ -1,6 +1,6 @@
 import type { MiddlewareContext, StreamAwareMiddleware, UnitOfWork } from "../mediator/mod.ts";
 import type { Envelope } from "../message/mod.ts";
-import type { Storage, StorageTransaction } from "../storage/mod.ts";
+import type { OutboxStore, Storage, StorageTransaction } from "../storage/mod.ts";
 
 /** How {@linkcode transactional} works. */
 export interface TransactionalOptions {
@@ -18,6 +18,17 @@ export interface TransactionalOptions {
    * @default {"after"}
    */
   readonly domainEvents?: "after" | "inside";
+}
+
+/**
+ * What {@linkcode transactional} needs of a storage.
+ *
+ * @typeParam Tx The type of its transactions; its outbox may take others too.
+ */
+export interface TransactionalStorage<Tx extends StorageTransaction>
+  extends Pick<Storage<Tx>, "transaction"> {
+  /** Where messages are stored. */
+  readonly outbox: Pick<OutboxStore<NoInfer<Tx>>, "append">;
 }
 
 /**
@@ -73,7 +84,7 @@ export interface TransactionalOptions {
  * ```
  */
 export function transactional<Tx extends StorageTransaction>(
-  storage: Storage<Tx>,
+  storage: TransactionalStorage<Tx>,
   { domainEvents = "after" }: TransactionalOptions = {},
 ): StreamAwareMiddleware<{ readonly tx: Tx }> {
   if (domainEvents !== "after" && domainEvents !== "inside") {
@@ -99,11 +110,11 @@ export function transactional<Tx extends StorageTransaction>(
 
 /** A transaction as the mediator sees it, from its beginning to its commit. */
 class OpenTransaction<Tx extends StorageTransaction> implements UnitOfWork {
-  readonly storage: Storage<Tx>;
+  readonly storage: TransactionalStorage<Tx>;
   readonly tx: Tx;
   readonly domainEvents: "after" | "inside";
 
-  constructor(storage: Storage<Tx>, tx: Tx, domainEvents: "after" | "inside") {
+  constructor(storage: TransactionalStorage<Tx>, tx: Tx, domainEvents: "after" | "inside") {
     this.storage = storage;
     this.tx = tx;
     this.domainEvents = domainEvents;

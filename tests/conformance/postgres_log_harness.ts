@@ -1,3 +1,4 @@
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import type { OutboxSession, OutboxStore, Storage } from "../../src/storage/mod.ts";
 import { fromPg, type PostgresStorage } from "../../src/storage/postgres/mod.ts";

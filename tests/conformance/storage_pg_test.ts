@@ -1,3 +1,4 @@
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { fromPg } from "../../src/storage/postgres/from_pg.ts";
 import { tryStartPostgres } from "../services/postgres.ts";

@@ -1,6 +1,7 @@
 import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
 import { parseSse, type SseMessage } from "@sluice/cqrs/stream";
 import assert from "node:assert/strict";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { startPostgres } from "../services/postgres.ts";
 import { TextLineStream } from "./outbox/lines.ts";

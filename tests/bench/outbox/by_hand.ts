@@ -5,6 +5,7 @@
  * @module
  */
 
+// @ts-types="npm:@types/pg@^8"
 import type pg from "pg";
 
 /** A table for the same messages: one sequence, one index. */

@@ -11,6 +11,7 @@ import { type Envelope, notification, type Publisher, type } from "@sluice/cqrs"
 import { denoKvStorage } from "@sluice/cqrs/deno-kv";
 import { outboxRelay } from "@sluice/cqrs/outbox";
 import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { startPostgres } from "../../services/postgres.ts";
 import { drainAsPythonCqrs, drainByHand, fillByHand, HAND_TABLE, insertByHand } from "./by_hand.ts";

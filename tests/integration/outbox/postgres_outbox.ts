@@ -5,6 +5,7 @@
  */
 
 import { fromPg, type PostgresStorage, postgresStorage } from "@sluice/cqrs/postgres";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import type { PostgresServer } from "../../services/postgres.ts";
 import { Noted } from "./messages.ts";

@@ -8,6 +8,7 @@ import { type Publisher, systemClock } from "@sluice/cqrs";
 import { denoKvStorage } from "@sluice/cqrs/deno-kv";
 import { outboxRelay, type RelayEvent } from "@sluice/cqrs/outbox";
 import { fromPg, type PostgresClient, postgresStorage } from "@sluice/cqrs/postgres";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { postgresLogTail } from "../../../src/storage/postgres_log/mod.ts";
 import { killingKv, killingPostgres, killPoints } from "./kill_points.ts";

@@ -11,6 +11,7 @@ import { denoKvStorage } from "@sluice/cqrs/deno-kv";
 import { routes } from "@sluice/cqrs/hono";
 import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
 import { Hono } from "hono";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 
 const [database = ""] = Deno.args;

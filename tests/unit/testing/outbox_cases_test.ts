@@ -58,6 +58,7 @@ function serialHarness(): StorageHarness<MemoryTransaction> {
       replay,
       transaction: (run) => turns.run(() => storage.transaction(run)),
       migrate: () => turns.run(() => storage.migrate()),
+      [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
     };
   };
   const storage = serial(new MemoryStorage(database));

@@ -69,7 +69,7 @@ Deno.test("pgStatement() names a statement after its text if it is to be prepare
   const texts = Array.from({ length: 50_000 }, (_, i) => `select $1::text from t${i}`);
   const names = new Set(texts.map((text) => pgStatement(text, ["a"], true).name));
   assert.equal(names.size, texts.length);
-  for (const each of names) assert.ok(each !== undefined && each.length < 64, each);
+  for (const each of names) assert.ok(each !== undefined && each.length < 64);
 });
 
 Deno.test("pgStatement() names none that is not to be prepared, or cannot be", () => {
