@@ -1,10 +1,11 @@
 import { fromPg, postgresStorage } from "@sluice/cqrs/postgres";
 import type { OutboxRow, OutboxSession } from "@sluice/cqrs/storage";
 import assert from "node:assert/strict";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { startPostgres } from "../services/postgres.ts";
 import { messages, textsOf } from "./outbox/envelopes.ts";
-import { kindOf, spiedClient } from "./outbox/spied_client.ts";
+import { kindOf, type Sent, spiedClient } from "./outbox/spied_client.ts";
 
 const server = await startPostgres();
 Deno.test.afterAll(() => server.stop());
@@ -41,10 +42,9 @@ async function drain(session: OutboxSession, maxRows = 100): Promise<OutboxRow[]
 }
 
 /** The places from which a pass has begun to read, of a statement that begins one. */
-function marksOf(parameters: readonly (string | null)[]): bigint[] {
-  return String(parameters[3]).slice(1, -1).split(",").filter((text) => text !== "").map((text) =>
-    BigInt(text.replaceAll('"', ""))
-  );
+function marksOf({ text }: Sent): bigint[] {
+  const list = /E'\{([^}]*)\}'::text::bigint\[\]\)\s+with ordinality/.exec(text)?.[1] ?? "";
+  return (list.match(/\d+/g) ?? []).map(BigInt);
 }
 
 Deno.test("a transaction that commits late is read, however many passes have gone by", async () => {
@@ -81,7 +81,7 @@ Deno.test("passes begin behind what can no longer change, but not while a transa
   const session = storage.outbox.open(SESSION);
   const highest = () => {
     const begun = client.sent.filter((sent) => ["survey", "first"].includes(kindOf(sent)));
-    const marks = begun.slice(-1).flatMap(({ parameters }) => marksOf(parameters));
+    const marks = begun.slice(-1).flatMap(marksOf);
     return marks.reduce((a, b) => a > b ? a : b, 0n);
   };
   const round = async (n: number) => {

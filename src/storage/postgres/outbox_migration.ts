@@ -18,8 +18,12 @@ const MESSAGE = `key ${TEXT},
 const EXTERNAL =
   `alter column body set storage external, alter column body_text set storage external`;
 
-/** A queue is all turnover: it has to be cleaned before it has grown, and analyzed seldom. */
+/**
+ * A queue is all turnover: it has to be cleaned before it has grown, and analyzed seldom. It keeps its
+ * size: to cut it would lock everybody out, and plans that were made for a large table stay good.
+ */
 const QUEUE_SETTINGS = `
+  vacuum_truncate = false,
   autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000,
   autovacuum_vacuum_cost_delay = 0,
   autovacuum_vacuum_insert_threshold = -1,

@@ -23,7 +23,7 @@ import { purgePublished } from "./purge.ts";
 import { type SessionStatements, sessionStatements } from "./session_statements.ts";
 import { type SettleStatements, settleStatements } from "./settle_statements.ts";
 import { storable } from "./statement.ts";
-import { tableQuery, tryingQuery } from "./storage_query.ts";
+import { freshQuery, tableQuery, tryingQuery } from "./storage_query.ts";
 import type { WakeUps } from "./wake_ups.ts";
 
 /** What the outbox of a storage on Postgres works with. */
@@ -40,6 +40,8 @@ export interface PostgresOutboxParts {
 export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
   readonly deadLetters: DeadLetters;
   readonly #query: PostgresQuery;
+  /** For statements that are seldom sent: their tables may have grown since. */
+  readonly #freshQuery: PostgresQuery;
   readonly #names: PostgresNames;
   readonly #wakeUps: WakeUps;
   readonly #appendTo: "table" | "log";
@@ -50,6 +52,7 @@ export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
   constructor({ query, names, wakeUps, appendTo }: PostgresOutboxParts, options: OutboxOptions) {
     const { keepPublished = false } = options;
     this.#query = tryingQuery(query);
+    this.#freshQuery = freshQuery(this.#query);
     this.#names = names;
     this.#wakeUps = wakeUps;
     this.#appendTo = appendTo;
@@ -58,7 +61,7 @@ export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
       ...sessionStatements(names),
       ...settleStatements(names, { keepPublished }),
     };
-    this.deadLetters = new PostgresDeadLetters({ query: this.#query, names, wakeUps });
+    this.deadLetters = new PostgresDeadLetters({ query: this.#freshQuery, names, wakeUps });
   }
 
   async append(
@@ -116,11 +119,11 @@ export class PostgresOutbox implements OutboxStore<PostgresTransaction> {
   }
 
   statistics(options: OutboxStatisticsOptions = {}): Promise<OutboxStatistics> {
-    return outboxStatistics(this.#query, this.#names, options);
+    return outboxStatistics(this.#freshQuery, this.#names, options);
   }
 
   purge(options: PurgeOptions): Promise<number> {
-    return purgePublished(this.#query, this.#names, options);
+    return purgePublished(this.#freshQuery, this.#names, options);
   }
 
   async #insert(query: PostgresQuery, envelopes: readonly Envelope[]): Promise<void> {

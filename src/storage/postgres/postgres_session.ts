@@ -11,6 +11,7 @@ import { Holdings } from "./holdings.ts";
 import { type FlightRow, InFlight } from "./in_flight.ts";
 import type { PostgresLogSession } from "./log_access.ts";
 import { LowWater } from "./low_water.ts";
+import { SessionQuery } from "./session_query.ts";
 import { SessionReader } from "./session_reader.ts";
 import type { SessionStatements } from "./session_statements.ts";
 import type { SettleStatements } from "./settle_statements.ts";
@@ -44,8 +45,20 @@ export class PostgresSession implements PostgresLogSession {
   constructor(parts: PostgresSessionParts, options: OutboxSessionOptions) {
     const { topics } = options;
     const leaseMs = this.#leaseMs = leaseMsOf(options);
-    const holdings = this.#holdings = new Holdings({ ...parts, topics, leaseMs });
-    const shared = { ...parts, holdings, inFlight: this.#inFlight, lowWater: new LowWater() };
+    const query = new SessionQuery(parts.query);
+    const holdings = this.#holdings = new Holdings({
+      ...parts,
+      query: query.fresh,
+      topics,
+      leaseMs,
+    });
+    const shared = {
+      ...parts,
+      query,
+      holdings,
+      inFlight: this.#inFlight,
+      lowWater: new LowWater(),
+    };
     const settler = this.#settler = new Settler(shared);
     this.#reader = new SessionReader({
       ...shared,

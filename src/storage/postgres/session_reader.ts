@@ -4,6 +4,7 @@ import type { Holdings, Survey } from "./holdings.ts";
 import type { BusyLane, InFlight } from "./in_flight.ts";
 import type { LowWater } from "./low_water.ts";
 import { type Batch, laneIn, Pass } from "./pass.ts";
+import type { SessionQuery } from "./session_query.ts";
 import type { SessionStatements } from "./session_statements.ts";
 import type { Settler } from "./settler.ts";
 import { arrayLiteral } from "./statement.ts";
@@ -11,7 +12,7 @@ import type { WakeUps } from "./wake_ups.ts";
 
 /** What {@linkcode SessionReader} works on. */
 export interface SessionReaderOptions {
-  readonly query: PostgresQuery;
+  readonly query: SessionQuery;
   readonly statements: SessionStatements;
   readonly topics: readonly string[] | undefined;
   readonly leaseMs: number;
@@ -121,11 +122,11 @@ export class SessionReader {
 
   /** Goes on with a pass. */
   async #next(pass: Pass, maxRows: number): Promise<OutboxRow[]> {
-    const { statements, holdings } = this.#options;
+    const { query, statements, holdings } = this.#options;
     const batch = pass.batch(maxRows);
     if (this.#mayTrust()) {
       const { owner } = holdings;
-      const rows = await this.#send(statements.more, batch, [pass.snapshot]);
+      const rows = await this.#send(query.hot, statements.more, batch, [pass.snapshot]);
       return holdings.owner === owner ? await this.#accept(rows, batch) : [];
     }
     const [header, ...rows] = await this.#ask(statements.next, batch, [pass.snapshot]) ?? [];
@@ -196,21 +197,23 @@ export class SessionReader {
     batch: Batch,
     more: readonly PostgresParameter[] = [],
   ): Promise<readonly PostgresRow[] | undefined> {
-    const { holdings, onLease } = this.#options;
+    const { query, holdings, onLease } = this.#options;
     const { owner } = holdings;
-    const rows = await this.#send(text, batch, more);
+    const rows = await this.#send(query.fresh, text, batch, more);
     const [header] = rows;
+    query.learn(header);
     this.#relays = header?.id;
     if (owner !== undefined && holdings.owner === owner) await onLease(Number(header?.state));
     return holdings.owner === owner ? rows : undefined;
   }
 
   async #send(
+    query: PostgresQuery,
     text: string,
     { asked, quota, maxRows }: Batch,
     more: readonly PostgresParameter[],
   ): Promise<readonly PostgresRow[]> {
-    const { query, holdings, inFlight } = this.#options;
+    const { holdings, inFlight } = this.#options;
     this.#statements++;
     inFlight.look();
     return await query(text, [

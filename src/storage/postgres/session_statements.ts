@@ -76,13 +76,24 @@ where l.topic = u.t and l.partition = u.p and l.owner = $1::text`,
   };
 }
 
+/** How large the queue is: a number of pages. */
+export function queuePages({ table }: PostgresNames): string {
+  const name = table("outbox").replaceAll("'", "''");
+  return `(pg_relation_size('${name}') / ${PAGE_BYTES})::text`;
+}
+
+/** What nearly all servers are built with; it does not matter much. */
+const PAGE_BYTES = 8_192;
+
 /**
- * One row before the others, in the same columns: how long the session has left; a number in place of
- * an id that changes with the sessions that there are; and something else.
+ * One row before the others, in the same columns: how long the session has left; in place of an id a
+ * number that changes with the sessions that there are; in place of a key how large the queue is; and
+ * something else.
  */
-function header({ table }: PostgresNames, attributes: string): string {
-  const relay = table("outbox_relay");
-  return `select 0 as pair, null::text as position, ${leftMs(relay)} as state, null::text as key,
+function header(names: PostgresNames, attributes: string): string {
+  const relay = names.table("outbox_relay");
+  return `select 0 as pair, null::text as position, ${leftMs(relay)} as state,
+  ${queuePages(names)} as key,
   (select sum(hashtext(owner))::text from ${relay}) as id, null::text as type,
   ${attributes} as attributes, null::text as bytes,
   null::text as text`;

@@ -1,4 +1,5 @@
 import type { PostgresNames } from "./names.ts";
+import { queuePages } from "./session_statements.ts";
 
 /**
  * The texts of the statements that move rows. Each is guarded by the row of the session in
@@ -69,12 +70,13 @@ const me = ({ table }: PostgresNames) =>
   where owner = $1::text and until > clock_timestamp() for key share)`;
 
 /**
- * How long the session has left, a number that changes with the sessions that there are, and the number
- * of the transaction; nothing if the session has lost what it held.
+ * How long the session has left, a number that changes with the sessions that there are, how large the
+ * queue is, and the number of the transaction; nothing if the session has lost what it held.
  */
-const result = ({ table }: PostgresNames) =>
+const result = (names: PostgresNames) =>
   `select left_ms as state, pg_current_xact_id()::text as xid,
-  (select sum(hashtext(owner))::text from ${table("outbox_relay")}) as id
+  (select sum(hashtext(owner))::text from ${names.table("outbox_relay")}) as id,
+  ${queuePages(names)} as key
 from me`;
 
 const MAX_BIGINT = "9223372036854775807";

@@ -1,9 +1,9 @@
 import { laneOf, type OutboxOutcome, type OutboxRow } from "../mod.ts";
-import type { PostgresQuery } from "./client.ts";
 import type { Holding, Holdings } from "./holdings.ts";
 import type { FlightRow, InFlight } from "./in_flight.ts";
 import { type LowWater, rewind } from "./low_water.ts";
 import { type Found, laneIn, type Place } from "./pass.ts";
+import type { SessionQuery } from "./session_query.ts";
 import type { SettledRow, SettleStatements } from "./settle_statements.ts";
 import { arrayLiteral, storable } from "./statement.ts";
 
@@ -17,7 +17,7 @@ export interface SettleResult {
 
 /** What {@linkcode Settler} works on. */
 export interface SettlerOptions {
-  readonly query: PostgresQuery;
+  readonly query: SessionQuery;
   readonly statements: SettleStatements;
   readonly holdings: Holdings;
   readonly inFlight: InFlight;
@@ -29,7 +29,7 @@ const MAX_DELAY_MS = 1e12;
 
 /** Writes down what became of the rows of a session. */
 export class Settler {
-  readonly #query: PostgresQuery;
+  readonly #query: SessionQuery;
   readonly #statements: SettleStatements;
   readonly #holdings: Holdings;
   readonly #inFlight: InFlight;
@@ -54,6 +54,7 @@ export class Settler {
     const { cut } = this.#lowWater;
     const [result] = await (isSimple ? this.#delete(flights) : this.#write(flights, outcomes));
     if (result === undefined) return undefined;
+    this.#query.learn(result);
     this.#lowWater.bind(cut, String(result.xid));
     for (const flight of flights) this.#inFlight.remove(flight);
     if (!isSimple) await this.#afterwards(flights, outcomes);
@@ -63,7 +64,7 @@ export class Settler {
   #write(flights: readonly FlightRow[], outcomes: readonly OutboxOutcome[]) {
     this.#inFlight.turnBack(turnedBack(flights, outcomes));
     const rows = flights.flatMap((flight, n) => rowOf(flight, outcomes[n]) ?? []);
-    return this.#run(this.#statements.settle, JSON.stringify(rows));
+    return this.#run(this.#statements.settle, rows);
   }
 
   async #afterwards(
@@ -88,7 +89,7 @@ export class Settler {
       k: place.lane.startsWith("="),
       a: place.attempts,
     }));
-    await this.#run(this.#statements.settle, JSON.stringify(rows));
+    await this.#run(this.#statements.settle, rows);
     await this.sweep(broken);
   }
 
@@ -99,7 +100,7 @@ export class Settler {
   async park(blocked: readonly Place[]): Promise<boolean> {
     if (blocked.length === 0) return false;
     const rows = blocked.map((place): SettledRow => ({ ...placeOf(place), o: "h" }));
-    const [result] = await this.#run(this.#statements.park, JSON.stringify(rows));
+    const [result] = await this.#run(this.#statements.park, rows);
     const isAll = Number(result?.count) === rows.length;
     if (!isAll) { for (const { holding } of blocked) rewind(holding); }
     return !isAll || Number(result?.woken) > 0;
@@ -113,7 +114,7 @@ export class Settler {
     ]));
     if (unique.size === 0) return;
     const all = [...unique.values()];
-    await this.#query(this.#statements.sweep, [
+    await this.#query.fresh(this.#statements.sweep, [
       arrayLiteral(all.map(({ topic }) => topic)),
       arrayLiteral(all.map(({ lane }) => lane)),
     ]);
@@ -127,16 +128,16 @@ export class Settler {
       else some.push(row.position);
     }
     const holdings = [...positions.keys()];
-    return this.#run(
-      this.#statements.published,
+    return this.#query.hot(this.#statements.published, [
+      this.#holdings.owner ?? null,
       arrayLiteral(holdings.map(({ topic }) => topic)),
       arrayLiteral(holdings.map(({ partition }) => partition)),
       arrayLiteral([...positions.values()].map((some) => `{${some}}`)),
-    );
+    ]);
   }
 
-  #run(text: string, ...parameters: readonly string[]) {
-    return this.#query(text, [this.#holdings.owner ?? null, ...parameters]);
+  #run(text: string, rows: readonly SettledRow[]) {
+    return this.#query.fresh(text, [this.#holdings.owner ?? null, JSON.stringify(rows)]);
   }
 }
 

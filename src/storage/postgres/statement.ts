@@ -15,6 +15,18 @@ function item(value: string | number): string | number {
   return typeof value === "number" ? value : `"${value.replaceAll(/["\\]/g, "\\$&")}"`;
 }
 
+/** Quoted names, quoted texts, and parameters. */
+const TOKENS = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)/g;
+
+/** A statement with its parameters in it. */
+export function inlined(text: string, parameters: readonly PostgresParameter[]): string {
+  return text.replaceAll(TOKENS, (token: string, number: string | undefined) => {
+    if (number === undefined) return token;
+    const value = parameters[Number(number) - 1] ?? null;
+    return value === null ? "null" : `E'${value.replaceAll(/['\\]/g, "$&$&")}'`;
+  });
+}
+
 /** Text as Postgres can store it: without the characters that it refuses in any text. */
 export function storable(text: string): string {
   return text.replaceAll(/[\0\ud800-\udfff]/gu, "\ufffd");

@@ -1,6 +1,7 @@
 import { ConcurrencyError } from "../mod.ts";
 import type { PostgresQuery } from "./client.ts";
 import { sqlStateOf } from "./sql_state.ts";
+import { inlined } from "./statement.ts";
 
 /** How often a statement is tried that the database has refused as others were at the same rows. */
 const MAX_ATTEMPTS = 5;
@@ -31,6 +32,14 @@ export function tryingQuery(query: PostgresQuery): PostgresQuery {
       }
     }
   };
+}
+
+/**
+ * Runs statements that are planned each time: without parameters, no driver prepares them. A plan that
+ * was made for a table that was empty would look through all of it when it is not.
+ */
+export function freshQuery(query: PostgresQuery): PostgresQuery {
+  return (text, parameters = []) => query(inlined(text, parameters));
 }
 
 /** What a transaction of the application rejects with. */

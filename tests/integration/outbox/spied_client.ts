@@ -54,7 +54,7 @@ export function kindOf({ text }: Sent): StatementKind {
   if (text.includes("left_over as")) return "settle";
   if (text.includes("g.positions::bigint[]")) return "published";
   if (text.includes("pg_visible_in_snapshot")) {
-    return text.startsWith("select p.") ? "more" : "next";
+    return !text.includes("0 as pair") ? "more" : "next";
   }
   return text.includes("pg_current_snapshot") ? "first" : "other";
 }
