@@ -38,7 +38,12 @@ export async function buryingOf(
   return [
     {
       key: keys.deadLetter(diedAtMs, place),
-      value: { topic, name, lane, id, attempts, error: shortError, isParking, row },
+      // A part of a bundle would be stored with all of it.
+      value: {
+        ...{ topic, name, lane, id, attempts, isParking },
+        error: shortError,
+        row: row && new Uint8Array(row),
+      },
     },
     { key: keys.deadLetterId(await keyText(id), place), value: diedAtMs },
   ];

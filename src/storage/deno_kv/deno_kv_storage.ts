@@ -20,7 +20,7 @@ import { WakeUps } from "./wake_ups.ts";
 export interface DenoKvStorageOptions extends OutboxOptions {
   /**
    * What all keys of the storage begin with. Several storages can share a database if none of their
-   * prefixes begins with another one. It has room for 512 bytes.
+   * prefixes begins with another one. It has room for 256 bytes.
    *
    * @default {["sluice"]}
    */
@@ -86,7 +86,7 @@ export function denoKvStorage(
 }
 
 /** Keys need the rest of what one may have. */
-const MAX_PREFIX_BYTES = 512;
+const MAX_PREFIX_BYTES = 256;
 
 class DenoKvStorage implements Storage<DenoKvTransaction> {
   readonly outbox: OutboxStore<DenoKvTransaction>;

@@ -1,5 +1,5 @@
 import type { Envelope } from "../../message/mod.ts";
-import type { DenoKvKey } from "./deno_kv.ts";
+import type { Bundle } from "./bundle.ts";
 import type { Ticket } from "./keys.ts";
 import type { HeldPair } from "./session_state.ts";
 
@@ -24,9 +24,8 @@ export interface Flight {
   readonly lane: string;
   readonly inLane: LaneInFlight;
   readonly place: string;
-  /** Where it is stored: in the queue, or with the waiting rows of its lane. */
-  readonly key: DenoKvKey;
-  readonly isWaiting: boolean;
+  /** The bundle that it is in; `undefined` if it is with the waiting rows of its lane. */
+  readonly bundle: Bundle | undefined;
   /** What is stored, and the message in it. */
   readonly row: Uint8Array;
   readonly envelope: Envelope;
@@ -60,8 +59,8 @@ export class Flights {
   }
 
   /** Adds a row; `opening` tells of its lane, if that had to wait. */
-  add(held: HeldPair, row: Omit<Flight, "held" | "inLane">, opening?: Opening): Flight {
-    const { lane, place, key, isWaiting, envelope } = row;
+  add(given: Omit<Flight, "inLane">, opening?: Opening): Flight {
+    const { held, lane, place, bundle, row, envelope } = given;
     let inLane = held.inFlight.get(lane);
     if (inLane === undefined) {
       const { ticket, isWhole = false } = opening ?? {};
@@ -69,7 +68,8 @@ export class Flights {
       held.inFlight.set(lane, inLane);
     }
     inLane.count++;
-    const flight = { held, lane, inLane, place, key, isWaiting, row: row.row, envelope };
+    if (bundle !== undefined && bundle.inFlight++ === 0) held.bundles.set(bundle.place, bundle);
+    const flight = { held, lane, inLane, place, bundle, row, envelope };
     this.#rows.set(place, flight);
     return flight;
   }
@@ -111,8 +111,9 @@ export class Flights {
   #remove(place: string): boolean {
     const flight = this.#rows.get(place);
     if (flight === undefined) return false;
-    const { held, lane, inLane } = flight;
+    const { held, lane, inLane, bundle } = flight;
     this.#rows.delete(place);
+    if (bundle !== undefined && --bundle.inFlight === 0) held.bundles.delete(bundle.place);
     if (--inLane.count > 0) return false;
     held.inFlight.delete(lane);
     return inLane.isTurnedBack;

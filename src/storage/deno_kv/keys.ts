@@ -10,7 +10,7 @@ import { utf8Size } from "./key_size.ts";
  * P hold   clock                             written with every message that is stored
  * P hold   lease     topic                   which relay holds which partition
  * P hold   relay     relay                   what a relay takes, and until when it lives
- * P queue  pair      place                   a row that can be read
+ * P queue  pair      place                   rows that can be read (see `bundle.ts`)
  * P queue  pair      dueMs   lane   ticket   a lane to look at, not before that time
  * P lane   pair      lane                    a lane whose rows may not be read from the queue
  * P wait   pair      lane    place           a row of such a lane, or the mark of a dead letter
@@ -162,7 +162,7 @@ export interface Ticket {
 }
 
 /** How many bytes a text may have that stands in keys as it is. */
-const MAX_TEXT_BYTES = 300;
+const MAX_TEXT_BYTES = 200;
 
 /**
  * A text as a part of keys. Keys have little room, and only well-formed text is told apart in them, so

@@ -15,7 +15,7 @@ import type { RelayWatch } from "./relay_watch.ts";
 import { takeRows } from "./row_taker.ts";
 import { SessionHoldings } from "./session_holdings.ts";
 import { type SessionState, writeUnits } from "./session_state.ts";
-import { type Settled, unitsOf } from "./settlement.ts";
+import { type Settled, unitsFor } from "./settlement.ts";
 import { Turns } from "./turns.ts";
 
 /** How a session of a storage on Deno KV works. */
@@ -196,19 +196,20 @@ class OpenSession {
     const state = this.#state;
     const { flights, held, fence } = state;
     const settled = outcomes.map((outcome) => this.#find(outcome));
-    const units = await unitsOf(state, settled, this.#keepPublished);
+    const units = await unitsFor(state, settled, this.#keepPublished);
     const ends = this.#isIdle(settled.length);
     if (ends) {
       state.fence = state.newFence();
       held.clear();
     }
-    await writeUnits(fence, units, { ends });
+    await writeUnits(fence, units.units(), { ends });
+    units.apply();
     for (const { outcome, flight } of settled) {
       const { position } = outcome.row;
       const isBack = outcome.outcome === "held" || outcome.outcome === "returned";
       const isFree = isBack ? flights.giveBack(position) : flights.settle(position);
       // What was turned back is in front of what the reader has passed.
-      if (isFree || (isBack && !flight.isWaiting)) flight.held.reader = undefined;
+      if (isFree || (isBack && flight.bundle !== undefined)) flight.held.reader = undefined;
     }
   }
 

@@ -1,3 +1,4 @@
+import { rowsIn } from "./bundle.ts";
 import type { OutboxStatistics } from "../mod.ts";
 import type { DenoKvKey } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
@@ -22,13 +23,24 @@ class Tally {
     return this.count >= this.max;
   }
 
-  add(value: unknown): void {
+  add(row: unknown): void {
+    if (this.isFull) return;
     this.count++;
-    this.see(value);
+    this.#see(row);
   }
 
-  see(value: unknown): void {
-    if (isRow(value)) this.oldestMs = Math.min(this.oldestMs, storedAtMsIn(value));
+  /** Adds all of a bundle; one that makes no sense is one message. */
+  addBundle(value: unknown): void {
+    for (const row of rowsIn(value, "")?.values() ?? [value]) this.add(row);
+  }
+
+  /** Sees how old a bundle is, all of which was stored at the same time. */
+  seeBundle(value: unknown): void {
+    for (const row of rowsIn(value, "")?.values() ?? []) this.#see(row);
+  }
+
+  #see(row: unknown): void {
+    if (isRow(row)) this.oldestMs = Math.min(this.oldestMs, storedAtMsIn(row));
   }
 }
 
@@ -56,9 +68,7 @@ async function countRows(database: KvDatabase, maxCount: number): Promise<Tally>
       await seeFronts(database, tally);
       break;
     }
-    const found = queueEntryOf(keys, entry);
-    if (found?.type !== "row") continue;
-    tally.add(entry.value);
+    if (queueEntryOf(keys, entry)?.type === "row") tally.addBundle(entry.value);
   }
   return tally;
 }
@@ -68,7 +78,7 @@ async function seeFronts(database: KvDatabase, tally: Tally): Promise<void> {
   const active = await activePairs(database, null);
   await Promise.all([...active.values()].map(async (pair) => {
     const prefix = database.keys.partition(pair);
-    for (const { value } of await database.list({ prefix }, 1)) tally.see(value);
+    for (const { value } of await database.list({ prefix }, 1)) tally.seeBundle(value);
   }));
 }
 

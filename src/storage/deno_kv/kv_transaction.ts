@@ -6,12 +6,19 @@ import {
   partitionOf,
   type StorageTransaction,
 } from "../mod.ts";
+import { type BundleSize, encodeBundle, sizeOfOne, sizeWith } from "./bundle.ts";
 import type { DenoKvAtomic } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import { keyText, type Pair, pairOf } from "./keys.ts";
 import { commitToken, FIRST_VERSION, placeOf } from "./place.ts";
 import { encodeRow } from "./stored_row.ts";
-import { costOfSet, type DenoKvBudget, sumOf, TransactionBudget } from "./transaction_budget.ts";
+import {
+  costOfMore,
+  costOfSet,
+  type DenoKvBudget,
+  sumOf,
+  TransactionBudget,
+} from "./transaction_budget.ts";
 import { type DenoKvTransactionClient, TransactionClient } from "./transaction_client.ts";
 
 /** A transaction of a storage on Deno KV. */
@@ -33,6 +40,8 @@ export class OpenTransaction implements DenoKvTransaction {
   /** What was appended, call by call: a later call may be ready before an earlier one. */
   readonly #calls: AppendedRow[][] = [];
   readonly #appending: Set<Promise<void>> = new Set();
+  /** How full the bundles are that may get more rows, by the names of their partitions. */
+  #bundles: Map<string, BundleSize> = new Map();
 
   constructor(database: KvDatabase) {
     this.database = database;
@@ -84,19 +93,30 @@ export class OpenTransaction implements DenoKvTransaction {
     const envelopes = await writer.envelopes(messages);
     const storedAtMs = this.database.clock.now();
     const encoded = envelopes.map((envelope) => encodeRow(envelope, storedAtMs));
-    const pairs = await Promise.all(envelopes.map(pairFor));
+    const anywhere = anyPartition(); // so that messages without a key can stand together
+    const pairs = await Promise.all(envelopes.map((envelope) => pairFor(envelope, anywhere)));
     const added = encoded.map((row, n) => ({ ...row, pair: pairs[n] as Pair }));
     this.client.checkOpen("append");
-    this.#budget.spend(sumOf(this.#costsOf(added)));
-    rows.push(...added);
+    const bundles = new Map(this.#bundles);
+    this.#budget.spend(sumOf(this.#costsOf(added, bundles)));
+    this.#bundles = bundles;
+    for (const row of added) rows.push(row);
   }
 
-  *#costsOf(rows: readonly AppendedRow[]): Iterable<DenoKvBudget> {
+  /** What rows cost, which stand in the bundles that are open as long as there is room. */
+  *#costsOf(
+    rows: readonly AppendedRow[],
+    bundles: Map<string, BundleSize>,
+  ): Iterable<DenoKvBudget> {
     const { keys } = this.database;
-    const isFirst = this.#calls.every((call) => call.length === 0);
-    if (isFirst && rows.length > 0) yield costOfSet(keys.clock, CLOCK_BYTES);
+    if (bundles.size === 0 && rows.length > 0) yield costOfSet(keys.clock, CLOCK_BYTES);
     for (const { pair, bytes, chunks } of rows) {
-      yield costOfSet(keys.row(pair, SOME_PLACE), bytes.length);
+      const open = bundles.get(pair.name);
+      const more = open && sizeWith(open, bytes);
+      const size = more ?? sizeOfOne(bytes);
+      bundles.set(pair.name, size);
+      if (more !== undefined && open !== undefined) yield costOfMore(more.bytes - open.bytes);
+      else yield costOfSet(keys.row(pair, SOME_PLACE), size.bytes);
       for (const [n, chunk] of chunks.entries()) {
         yield costOfSet(keys.body(SOME_PLACE, n), chunk.length);
       }
@@ -109,14 +129,37 @@ export class OpenTransaction implements DenoKvTransaction {
     const { versionstamp } = await kv.get(keys.clock);
     const token = commitToken();
     this.#operation.set(keys.clock, 0);
+    const open = new Map<string, OpenBundle>();
     for (const [n, { pair, bytes, chunks }] of rows.entries()) {
       const place = placeOf(versionstamp ?? FIRST_VERSION, token, n);
-      this.#operation.set(keys.row(pair, place), bytes);
+      const bundle = open.get(pair.name);
+      const size = bundle && sizeWith(bundle.size, bytes);
+      if (bundle !== undefined && size !== undefined) {
+        bundle.rows.push([place, bytes]);
+        bundle.size = size;
+      } else {
+        if (bundle !== undefined) this.#close(bundle);
+        open.set(pair.name, { pair, rows: [[place, bytes]], size: sizeOfOne(bytes) });
+      }
       for (const [part, chunk] of chunks.entries()) {
         this.#operation.set(keys.body(place, part), chunk);
       }
     }
+    for (const bundle of open.values()) this.#close(bundle);
   }
+
+  #close({ pair, rows }: OpenBundle): void {
+    const [first] = rows;
+    if (first === undefined) return;
+    this.#operation.set(this.database.keys.row(pair, first[0]), encodeBundle(rows));
+  }
+}
+
+/** A bundle that may get more rows. */
+interface OpenBundle {
+  readonly pair: Pair;
+  readonly rows: [place: string, row: Uint8Array][];
+  size: BundleSize;
 }
 
 /** What the clock key costs. */
@@ -125,7 +168,7 @@ const CLOCK_BYTES = 8;
 /** A place like all others, to count bytes with. */
 const SOME_PLACE = placeOf(FIRST_VERSION, commitToken(), 0);
 
-async function pairFor({ topic, key }: Envelope): Promise<Pair> {
-  const partition = key === undefined ? anyPartition() : partitionOf(key);
+async function pairFor({ topic, key }: Envelope, anywhere: number): Promise<Pair> {
+  const partition = key === undefined ? anywhere : partitionOf(key);
   return pairOf(await keyText(topic), partition);
 }

@@ -1,16 +1,24 @@
+import { type Bundle, bundleOf } from "./bundle.ts";
 import type { DenoKvEntry } from "./deno_kv.ts";
-import type { KvDatabase } from "./kv_database.ts";
-import type { Pair, Ticket } from "./keys.ts";
+import type { Ticket } from "./keys.ts";
 import { LIST_PAGE } from "./limits.ts";
 import { queueEntryOf } from "./queue_entry.ts";
+import type { HeldPair, SessionState } from "./session_state.ts";
 
-/** What was found of a partition: what is due now, and its rows in the order of their places. */
+/** What was found of a partition: what is due now, and its bundles in the order of their places. */
 export interface Findings {
-  readonly tickets: Ticket[];
-  readonly rows: readonly DenoKvEntry[];
+  readonly tickets: readonly Ticket[];
+  readonly entries: readonly DenoKvEntry[];
 }
 
-/** The place of a row, which is the end of its key. */
+/** A row of the queue; one without bytes is a bundle that makes no sense. */
+export interface QueuedRow {
+  readonly place: string;
+  readonly row: Uint8Array | undefined;
+  readonly bundle: Bundle;
+}
+
+/** The place of a row or a bundle, which is the end of its key. */
 export function placeIn({ key }: Pick<DenoKvEntry, "key">): string {
   return String(key.at(-1));
 }
@@ -25,30 +33,30 @@ export function placeIn({ key }: Pick<DenoKvEntry, "key">): string {
  * reading has passed.
  */
 export class PairReader {
-  readonly #database: KvDatabase;
-  readonly #pair: Pair;
+  readonly #state: SessionState;
+  readonly #held: HeldPair;
   /** A version of the database from before the reading. */
   readonly #version: string;
   #tickets: Ticket[] = [];
-  #rows: readonly DenoKvEntry[] = [];
+  #rows: readonly QueuedRow[] = [];
   /** How many of the rows were taken. */
   #taken = 0;
   /** The last place that was listed. */
   #after: string | undefined;
   #isAtEnd = false;
 
-  /** A reader that begins at the front; `version` is one that was read before. */
-  constructor(database: KvDatabase, pair: Pair, version: string) {
-    this.#database = database;
-    this.#pair = pair;
-    this.#version = version;
+  /** A reader that begins at the front. */
+  constructor(state: SessionState, held: HeldPair) {
+    this.#state = state;
+    this.#held = held;
+    this.#version = state.version;
   }
 
   /** A reader of a partition of which all was found already, at one point in time. */
-  static of(database: KvDatabase, pair: Pair, { tickets, rows }: Findings): PairReader {
-    const reader = new PairReader(database, pair, "");
-    reader.#tickets = tickets;
-    reader.#rows = rows;
+  static of(state: SessionState, held: HeldPair, { tickets, entries }: Findings): PairReader {
+    const reader = new PairReader(state, held);
+    reader.#tickets = [...tickets];
+    reader.#rows = reader.#rowsOf(entries);
     reader.#isAtEnd = true;
     return reader;
   }
@@ -58,19 +66,15 @@ export class PairReader {
     return this.#isAtEnd && !this.#hasSomething;
   }
 
-  /**
-   * Finds more, if it has nothing.
-   *
-   * @param isKnown Whether a row at a place is none to be given.
-   */
-  async fill(isKnown: (place: string) => boolean): Promise<void> {
+  /** Finds more, if it has nothing. */
+  async fill(): Promise<void> {
     while (!this.#hasSomething && !this.#isAtEnd) {
       const after = this.#after;
-      const rows = after === undefined ? await this.#front() : await this.#page(after);
-      const last = rows.at(-1);
+      const entries = after === undefined ? await this.#front() : await this.#page(after);
+      const last = entries.at(-1);
       if (last !== undefined) this.#after = placeIn(last);
       this.#taken = 0;
-      this.#rows = rows.filter((row) => !isKnown(placeIn(row)));
+      this.#rows = this.#rowsOf(entries);
     }
   }
 
@@ -90,7 +94,7 @@ export class PairReader {
   }
 
   /** Takes the next row that it has. */
-  takeRow(): DenoKvEntry | undefined {
+  takeRow(): QueuedRow | undefined {
     return this.#rows[this.#taken++];
   }
 
@@ -98,38 +102,57 @@ export class PairReader {
     return this.#tickets.length > 0 || this.#taken < this.#rows.length;
   }
 
-  /** The first rows. If that is not all, what is due comes behind them, and has to be found. */
-  async #front(): Promise<DenoKvEntry[]> {
-    const { keys, clock } = this.#database;
-    const entries = await this.#database.list({ prefix: keys.partition(this.#pair) }, LIST_PAGE);
-    this.#isAtEnd = entries.length < LIST_PAGE;
-    const nowMs = clock.now();
-    const rows: DenoKvEntry[] = [];
+  /** The rows that may be given of bundles that were listed just now. */
+  #rowsOf(entries: readonly DenoKvEntry[]): QueuedRow[] {
+    const { flights } = this.#state;
+    const found: QueuedRow[] = [];
     for (const entry of entries) {
+      const known = this.#held.bundles.get(placeIn(entry));
+      const bundle = known ?? bundleOf(entry);
+      for (const [place, row] of bundle.rows) {
+        if (!flights.isKnown(place)) found.push({ place, row, bundle });
+        else if (known === undefined) bundle.rows.delete(place); // it was settled meanwhile
+      }
+      if (bundle.nonsense !== undefined) {
+        found.push({ place: bundle.place, row: undefined, bundle });
+      }
+    }
+    return found;
+  }
+
+  /** The first bundles. If that is not all, what is due comes behind them, and has to be found. */
+  async #front(): Promise<DenoKvEntry[]> {
+    const { keys, clock } = this.#state.database;
+    const prefix = keys.partition(this.#held.pair);
+    const all = await this.#state.database.list({ prefix }, LIST_PAGE);
+    this.#isAtEnd = all.length < LIST_PAGE;
+    const nowMs = clock.now();
+    const entries: DenoKvEntry[] = [];
+    for (const entry of all) {
       const found = queueEntryOf(keys, entry);
-      if (found?.type === "row") rows.push(entry);
+      if (found?.type === "row") entries.push(entry);
       else if (found !== undefined && found.ticket.dueMs <= nowMs) this.#tickets.push(found.ticket);
     }
     if (!this.#isAtEnd) this.#tickets = await this.#dueTickets();
-    return rows;
+    return entries;
   }
 
   async #page(after: string): Promise<DenoKvEntry[]> {
-    const { keys } = this.#database;
-    const start = keys.row(this.#pair, `${after}\0`);
-    const end = keys.row(this.#pair, this.#version);
-    const rows = after < this.#version ? await this.#database.list({ start, end }, LIST_PAGE) : [];
-    this.#isAtEnd = rows.length < LIST_PAGE;
-    return rows;
+    const { database } = this.#state;
+    const start = database.keys.row(this.#held.pair, `${after}\0`);
+    const end = database.keys.row(this.#held.pair, this.#version);
+    const entries = after < this.#version ? await database.list({ start, end }, LIST_PAGE) : [];
+    this.#isAtEnd = entries.length < LIST_PAGE;
+    return entries;
   }
 
   async #dueTickets(): Promise<Ticket[]> {
-    const { keys, clock } = this.#database;
+    const { keys, clock } = this.#state.database;
     const nowMs = clock.now();
-    const start = keys.ticketsFrom(this.#pair, -Infinity);
-    const end = keys.ticketsFrom(this.#pair, nowMs + 1);
+    const start = keys.ticketsFrom(this.#held.pair, -Infinity);
+    const end = keys.ticketsFrom(this.#held.pair, nowMs + 1);
     const tickets: Ticket[] = [];
-    for (const entry of await this.#database.list({ start, end }, LIST_PAGE)) {
+    for (const entry of await this.#state.database.list({ start, end }, LIST_PAGE)) {
       const found = queueEntryOf(keys, entry);
       if (found?.type === "ticket" && found.ticket.dueMs <= nowMs) tickets.push(found.ticket);
     }

@@ -13,6 +13,9 @@
 /** The version that a writer sees who is the first. */
 export const FIRST_VERSION = "0".repeat(20);
 
+/** How many characters the number of a row in its commit has. */
+const NUMBER_LENGTH = 3;
+
 /** What tells the rows of one commit from those of all others. */
 export function commitToken(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(9));
@@ -21,5 +24,19 @@ export function commitToken(): string {
 
 /** The place of the n-th row of a commit. */
 export function placeOf(version: string, token: string, n: number): string {
-  return `${version}${token}${n.toString(36).padStart(2, "0")}`;
+  return version + token + numberText(n);
+}
+
+/** The number of a row in its commit. */
+export function numberIn(place: string): number {
+  return Number.parseInt(place.slice(-NUMBER_LENGTH), 36);
+}
+
+/** The place of the n-th row of the same commit. */
+export function placeBeside(place: string, n: number): string {
+  return place.slice(0, -NUMBER_LENGTH) + numberText(n);
+}
+
+function numberText(n: number): string {
+  return n.toString(36).padStart(NUMBER_LENGTH, "0");
 }

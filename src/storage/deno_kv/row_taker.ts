@@ -1,16 +1,16 @@
-import type { Envelope } from "../../message/mod.ts";
 import { laneOf, type OutboxRow } from "../mod.ts";
+import { type Bundle, BundleUnits } from "./bundle.ts";
 import { buryingOf, NONSENSE } from "./dead_row.ts";
-import type { DenoKvEntry, DenoKvKey } from "./deno_kv.ts";
+import type { DenoKvKey } from "./deno_kv.ts";
 import type { Flight, Opening } from "./flights.ts";
 import { type OpenedLane, openLanes } from "./lane_opener.ts";
 import { laneWaits, ticketFor } from "./lane_record.ts";
 import { laneText } from "./lane_text.ts";
-import { PairReader, placeIn } from "./pair_reader.ts";
+import { PairReader, placeIn, type QueuedRow } from "./pair_reader.ts";
 import { type HeldPair, type SessionState, writeUnits } from "./session_state.ts";
 import { readBody } from "./stored_body.ts";
 import { attemptsIn, chunksIn, envelopeIn } from "./stored_row.ts";
-import type { Unit } from "./writes.ts";
+import type { Write } from "./writes.ts";
 
 /** Gives up to `maxRows` rows of a partition; fewer only if there are no more of it now. */
 export async function takeRows(
@@ -20,8 +20,8 @@ export async function takeRows(
 ): Promise<OutboxRow[]> {
   const rows: OutboxRow[] = [];
   while (rows.length < maxRows) {
-    const reader = held.reader ??= new PairReader(state.database, held.pair, state.version);
-    await reader.fill((place) => state.flights.isKnown(place));
+    const reader = held.reader ??= new PairReader(state, held);
+    await reader.fill();
     if (held.reader !== reader) continue; // it was turned back
     if (reader.isExhausted) return rows;
     const more = await new RowTaker(state, held, reader).take(maxRows - rows.length);
@@ -36,7 +36,7 @@ class RowTaker {
   readonly #reader: PairReader;
   readonly #taken: Flight[] = [];
   /** What has to be written before the rows can be given. */
-  readonly #units: (() => Unit | Promise<Unit>)[] = [];
+  readonly #tasks: ((units: BundleUnits) => void | Promise<void>)[] = [];
 
   constructor(state: SessionState, held: HeldPair, reader: PairReader) {
     this.#state = state;
@@ -67,20 +67,23 @@ class RowTaker {
     this.#held.blocked.set(lane, ticket.dueMs);
     const opening = { ticket, isWhole: isWhole && rows.length <= maxRows };
     for (const entry of rows.slice(0, maxRows)) {
-      const envelope = envelopeIn(entry.value);
-      if (envelope === undefined) this.#buryNonsense(entry);
-      else this.#add(entry, lane, envelope, opening);
+      const [place, row] = [placeIn(entry), entry.value as Uint8Array];
+      const envelope = envelopeIn(row);
+      const key = entry.key as DenoKvKey;
+      if (envelope === undefined) this.#buryNonsense(undefined, place, row, [{ key }]);
+      else this.#add({ held: this.#held, lane, place, bundle: undefined, row, envelope }, opening);
     }
   }
 
   async #takeQueued(maxRows: number): Promise<void> {
     const { blocked, inFlight } = this.#held;
     while (this.#taken.length < maxRows && this.#held.reader === this.#reader) {
-      const entry = this.#reader.takeRow();
-      if (entry === undefined) return;
-      const envelope = envelopeIn(entry.value);
-      if (envelope === undefined) {
-        this.#buryNonsense(entry);
+      const queued = this.#reader.takeRow();
+      if (queued === undefined) return;
+      const { place, row, bundle } = queued;
+      const envelope = row && envelopeIn(row);
+      if (row === undefined || envelope === undefined) {
+        this.#buryQueued(queued);
         continue;
       }
       const text = laneText(envelope);
@@ -93,53 +96,53 @@ class RowTaker {
       if (inLane !== undefined && isBlocked) inLane.isTurnedBack = true;
       // It is read again, behind what came back or may come back.
       if (inLane?.isTurnedBack === true) continue;
-      if (isBlocked) this.#units.push(() => this.#moving(entry, lane));
-      else this.#add(entry, lane, envelope);
+      if (isBlocked) this.#tasks.push((units) => this.#move(units, queued, row, lane));
+      else this.#add({ held: this.#held, lane, place, bundle, row, envelope });
     }
   }
 
-  /** Takes a row; one of a lane that had to wait if there is an opening. */
-  #add({ key, value }: DenoKvEntry, lane: string, envelope: Envelope, opening?: Opening): void {
-    const flight = this.#state.flights.add(this.#held, {
-      lane,
-      place: String(key.at(-1)),
-      key: key as DenoKvKey,
-      isWaiting: opening !== undefined,
-      row: value as Uint8Array,
-      envelope,
-    }, opening);
-    this.#taken.push(flight);
+  /** Takes a row; `opening` tells of its lane, if that had to wait. */
+  #add(given: Omit<Flight, "inLane">, opening?: Opening): void {
+    this.#taken.push(this.#state.flights.add(given, opening));
   }
 
   /** A row whose lane may not be read from the queue goes where it waits. */
-  #moving(entry: DenoKvEntry, lane: string): Unit {
+  #move(units: BundleUnits, { place, bundle }: QueuedRow, row: Uint8Array, lane: string): void {
     const { database } = this.#state;
     const { pair, blocked } = this.#held;
-    const place = placeIn(entry);
     const block = blocked.get(lane);
     if (block === undefined) {
       this.#held.reader = undefined; // it may be read after all
-      return [];
+      return;
     }
-    const moving = [
-      { key: entry.key as DenoKvKey },
-      { key: database.keys.waitingRow(pair, lane, place), value: entry.value },
+    const writes: Write[] = [
+      { key: database.keys.waitingRow(pair, lane, place), value: new Uint8Array(row) },
     ];
-    if (typeof block === "number" || place > block) return moving;
-    // It stands before the dead letter at which the lane is parked.
-    const ticket = ticketFor(lane, database.clock.now());
-    blocked.set(lane, ticket.dueMs);
-    this.#reader.addTicket(ticket);
-    return [...moving, ...laneWaits(database, pair, ticket)];
+    if (typeof block === "string" && place < block) {
+      // It stands before the dead letter at which the lane is parked.
+      const ticket = ticketFor(lane, database.clock.now());
+      blocked.set(lane, ticket.dueMs);
+      this.#reader.addTicket(ticket);
+      writes.push(...laneWaits(database, pair, ticket));
+    }
+    units.takeOut(bundle, place, writes);
   }
 
-  #buryNonsense(entry: DenoKvEntry): void {
+  /** What makes no sense in the queue: a row, or a whole bundle. */
+  #buryQueued({ place, row, bundle }: QueuedRow): void {
+    if (row !== undefined) this.#buryNonsense(bundle, place, new Uint8Array(row), []);
+    else this.#buryNonsense(undefined, place, bundle.nonsense?.value, [{ key: bundle.key }]);
+  }
+
+  #buryNonsense(
+    bundle: Bundle | undefined,
+    place: string,
+    value: unknown,
+    removal: readonly Write[],
+  ): void {
     const { keys, clock } = this.#state.database;
-    const place = placeIn(entry);
-    this.#units.push(async () => [
-      { key: entry.key as DenoKvKey },
-      { key: keys.body(place, NONSENSE), value: entry.value },
-      ...await buryingOf(keys, place, clock.now(), {
+    this.#tasks.push(async (units) => {
+      const burying = await buryingOf(keys, place, clock.now(), {
         ...this.#held.pair,
         lane: `#${place}`,
         id: place,
@@ -147,8 +150,10 @@ class RowTaker {
         error: "Cannot read what is stored",
         isParking: false,
         row: null,
-      }),
-    ]);
+      });
+      const kept = { key: keys.body(place, NONSENSE), value };
+      units.takeOut(bundle, place, [...removal, kept, ...burying]);
+    });
   }
 
   /** Makes of what was taken what is given: with the bodies that have keys of their own. */
@@ -182,28 +187,31 @@ class RowTaker {
     return bodies;
   }
 
-  #buryIncomplete({ place, key, lane, row, envelope: { id } }: Flight): void {
+  #buryIncomplete({ held, place, lane, bundle, row, envelope: { id } }: Flight): void {
     const { database: { keys, clock }, flights } = this.#state;
     flights.settle(place);
-    this.#units.push(async () => [
-      { key },
-      ...await buryingOf(keys, place, clock.now(), {
-        ...this.#held.pair,
+    this.#tasks.push(async (units) => {
+      const burying = await buryingOf(keys, place, clock.now(), {
+        ...held.pair,
         lane,
         id,
         attempts: attemptsIn(row),
         error: "Cannot find all of the body",
         isParking: false,
         row,
-      }),
-    ]);
+      });
+      const waiting = { key: keys.waitingRow(held.pair, lane, place) };
+      units.takeOut(bundle, place, bundle === undefined ? [waiting, ...burying] : burying);
+    });
   }
 
   async #write(): Promise<void> {
-    if (this.#units.length === 0) return;
+    if (this.#tasks.length === 0) return;
     await this.#state.turns.take(async () => {
-      const units = await Promise.all(this.#units.map((make) => make()));
-      await writeUnits(this.#state.fence, units);
+      const units = new BundleUnits();
+      for (const task of this.#tasks) await task(units);
+      await writeUnits(this.#state.fence, units.units());
+      units.apply();
     });
   }
 }

@@ -4,7 +4,7 @@ import { type FoundLease, type Hold, leaseValue, readHold } from "./hold.ts";
 import { blockedLanes } from "./lane_record.ts";
 import type { Pair } from "./keys.ts";
 import { LIST_PAGE, MAX_OWN_CHECKS } from "./limits.ts";
-import { PairReader, placeIn } from "./pair_reader.ts";
+import { PairReader } from "./pair_reader.ts";
 import type { RelayWatch } from "./relay_watch.ts";
 import type { SessionState } from "./session_state.ts";
 import { shareOf } from "./shares.ts";
@@ -122,24 +122,30 @@ export class SessionHoldings {
     const lanes = await blockedLanes(database, pairs);
     for (const [n, pair] of pairs.entries()) {
       const { name } = pair;
-      const [blocked = new Map(), inFlight] = [lanes[n], new Map()];
-      held.set(name, { name, pair, blocked, inFlight, reader: undefined, isLeft: false });
+      held.set(name, {
+        name,
+        pair,
+        blocked: lanes[n] ?? new Map(),
+        bundles: new Map(),
+        inFlight: new Map(),
+        reader: undefined,
+        isLeft: false,
+      });
     }
   }
 
   /** Lets what it holds be read on, or from the front. */
   async #read({ findings }: Survey): Promise<void> {
-    const { database, held, flights, version } = this.#state;
+    const { held } = this.#state;
     await Promise.all([...held.values()].map(async (holding) => {
-      const { pair, name, blocked, reader } = holding;
+      const { name, blocked, reader } = holding;
       if (findings !== undefined) {
-        const { tickets = [], rows = [] } = findings.get(name) ?? {};
-        const given = rows.filter((row) => !flights.isKnown(placeIn(row)));
-        holding.reader = PairReader.of(database, pair, { tickets, rows: given });
+        const found = findings.get(name) ?? { tickets: [], entries: [] };
+        holding.reader = PairReader.of(this.#state, holding, found);
       } else if (reader?.isExhausted === false) {
         if (blocked.size > 0) await reader.renewTickets();
       } else {
-        holding.reader = new PairReader(database, pair, version);
+        holding.reader = new PairReader(this.#state, holding);
       }
     }));
   }

@@ -1,4 +1,5 @@
 import { LeaseLostError } from "../mod.ts";
+import type { Bundle } from "./bundle.ts";
 import type { Fence } from "./fence.ts";
 import type { Flights, LaneInFlight } from "./flights.ts";
 import type { KvDatabase } from "./kv_database.ts";
@@ -14,6 +15,8 @@ export interface HeldPair {
   readonly pair: Pair;
   /** The lanes whose rows may not be read from the queue. */
   readonly blocked: Map<string, Block>;
+  /** Its bundles with rows in flight, by their places: what is in them is known here first. */
+  readonly bundles: Map<string, Bundle>;
   /** Its lanes with rows in flight. */
   readonly inFlight: Map<string, LaneInFlight>;
   /** Reads it; none if it is to be read from the front. */

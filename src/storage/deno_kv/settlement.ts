@@ -1,11 +1,12 @@
 import type { OutboxOutcome } from "../mod.ts";
+import { BundleUnits } from "./bundle.ts";
 import { buryingOf } from "./dead_row.ts";
 import type { Flight, LaneInFlight } from "./flights.ts";
 import { isKeyLane } from "./lane_text.ts";
 import { laneParks, laneWaits, MARK, ticketFor } from "./lane_record.ts";
 import type { SessionState } from "./session_state.ts";
 import { attemptsIn, chunksIn, withAttempts } from "./stored_row.ts";
-import type { Unit, Write } from "./writes.ts";
+import type { Write } from "./writes.ts";
 
 /** A row with what became of it. */
 export interface Settled {
@@ -19,19 +20,22 @@ export interface Settled {
  *
  * @param keepPublished Whether rows are kept that were published.
  */
-export async function unitsOf(
+export async function unitsFor(
   state: SessionState,
   settled: readonly Settled[],
   keepPublished: boolean,
-): Promise<Unit[]> {
+): Promise<BundleUnits> {
   const settlement = new Settlement(state, keepPublished);
-  const units: Unit[] = [];
-  for (const each of settled) {
-    const unit = settlement.unitOf(each);
-    units.push(unit instanceof Promise ? await unit : unit);
+  const units = new BundleUnits();
+  for (const { outcome, flight } of settled) {
+    const writes = settlement.writesOf(outcome, flight);
+    if (writes === undefined) continue; // it stays where it is, and is read again
+    units.takeOut(flight.bundle, flight.place, writes instanceof Promise ? await writes : writes);
   }
   return units;
 }
+
+const NOTHING: readonly Write[] = [];
 
 class Settlement {
   readonly #state: SessionState;
@@ -47,9 +51,13 @@ class Settlement {
     this.#nowMs = state.database.clock.now();
   }
 
-  unitOf({ outcome, flight }: Settled): Unit | Promise<Unit> {
-    const isBack = outcome.outcome === "held" || outcome.outcome === "returned";
-    if (!isBack) this.#isDone(flight);
+  /** What is written for a row that leaves its bundle; `undefined` if it does not. */
+  writesOf(
+    outcome: OutboxOutcome,
+    flight: Flight,
+  ): readonly Write[] | Promise<readonly Write[]> | undefined {
+    if (outcome.outcome === "held" || outcome.outcome === "returned") return undefined;
+    this.#isDone(flight);
     switch (outcome.outcome) {
       case "published":
         return this.#publish(flight);
@@ -57,12 +65,10 @@ class Settlement {
         return this.#wait(flight, outcome.retryAfterMs);
       case "dead":
         return this.#bury(flight, outcome.error, outcome.continues);
-      default:
-        return []; // it stays where it is, and is read again
     }
   }
 
-  #publish(flight: Flight): Unit {
+  #publish(flight: Flight): readonly Write[] {
     const removal = this.#remove(flight);
     const isAll = chunksIn(flight.row) === 0 && !this.#keepPublished;
     return isAll ? removal : [...removal, ...this.#keep(flight)];
@@ -75,13 +81,15 @@ class Settlement {
     this.#doneOf.set(inLane, (this.#doneOf.get(inLane) ?? 0) + 1);
   }
 
-  /** Takes a row out; and if its lane had to wait, and nothing else has to, ends that. */
-  #remove({ key, held, lane, inLane }: Flight): Write[] {
+  /** Deletes a row that waits; and if all of its lane is gone that had to wait, ends that. */
+  #remove({ held, lane, inLane, place, bundle }: Flight): readonly Write[] {
     const { keys } = this.#state.database;
-    if (inLane.ticket === undefined || !inLane.isWhole || inLane.isTurnedBack) return [{ key }];
-    if (this.#doneOf.get(inLane) !== inLane.count) return [{ key }];
+    const row = { key: keys.waitingRow(held.pair, lane, place) };
+    const writes = bundle === undefined ? [row] : NOTHING;
+    if (inLane.ticket === undefined || !inLane.isWhole || inLane.isTurnedBack) return writes;
+    if (this.#doneOf.get(inLane) !== inLane.count) return writes;
     held.blocked.delete(lane);
-    return [{ key }, { key: keys.lane(held.pair, lane) }, {
+    return [...writes, { key: keys.lane(held.pair, lane) }, {
       key: keys.ticket(held.pair, inLane.ticket),
     }];
   }
@@ -95,7 +103,7 @@ class Settlement {
 
   #wait(flight: Flight, retryAfterMs: number): Write[] {
     const { database } = this.#state;
-    const { held, lane, inLane, place, key, isWaiting, row } = flight;
+    const { held, lane, inLane, place, row } = flight;
     const ticket = ticketFor(lane, this.#nowMs + retryAfterMs);
     const writes: Write[] = [
       {
@@ -104,7 +112,6 @@ class Settlement {
       },
       ...laneWaits(database, held.pair, ticket),
     ];
-    if (!isWaiting) writes.push({ key });
     if (inLane.ticket !== undefined) {
       writes.push({ key: database.keys.ticket(held.pair, inLane.ticket) });
     }
@@ -115,9 +122,9 @@ class Settlement {
     return writes;
   }
 
-  async #bury(flight: Flight, error: string, continues: boolean): Promise<Write[]> {
+  async #bury(flight: Flight, error: string, continues: boolean): Promise<readonly Write[]> {
     const { keys } = this.#state.database;
-    const { held, lane, place, row, key } = flight;
+    const { held, lane, place, row } = flight;
     const isParking = !continues && isKeyLane(lane);
     const burying = await buryingOf(keys, place, this.#nowMs, {
       ...held.pair,
@@ -128,26 +135,26 @@ class Settlement {
       isParking,
       row,
     });
-    if (!isParking) return [...this.#remove(flight), ...burying];
-    const mark = { key: keys.waitingRow(held.pair, lane, place), value: MARK };
-    const writes = flight.isWaiting ? [mark] : [{ key }, mark];
-    return [...writes, ...burying, ...this.#park(flight)];
+    return [...isParking ? this.#park(flight) : this.#remove(flight), ...burying];
   }
 
-  /** Parks a lane; unless there may be something to read before the row that is dead. */
+  /** Parks a lane at a row; unless there may be something to read before it. */
   #park({ held, lane, inLane, place }: Flight): Write[] {
     const { database, flights } = this.#state;
     const { ticket } = inLane;
+    const writes = [{ key: database.keys.waitingRow(held.pair, lane, place), value: MARK }];
     inLane.isWhole = false;
     const isFirst = flights.rowsOf(inLane)
-      .every((other) => other.place >= place || !other.isWaiting || this.#done.has(other));
-    if (inLane.hasFailed || (ticket !== undefined && !isFirst)) return [];
+      .every((other) =>
+        other.place >= place || other.bundle !== undefined || this.#done.has(other)
+      );
+    if (inLane.hasFailed || (ticket !== undefined && !isFirst)) return writes;
     const before = held.blocked.get(lane);
     const parkedAt = typeof before === "string" && before < place ? before : place;
     held.blocked.set(lane, parkedAt);
-    const writes = [laneParks(database, held.pair, lane, parkedAt)];
-    if (ticket === undefined) return writes;
+    const parking: Write[] = [...writes, laneParks(database, held.pair, lane, parkedAt)];
+    if (ticket === undefined) return parking;
     inLane.ticket = undefined;
-    return [...writes, { key: database.keys.ticket(held.pair, ticket) }];
+    return [...parking, { key: database.keys.ticket(held.pair, ticket) }];
   }
 }

@@ -44,17 +44,20 @@ async function lookAtAll(
   if (pages.some(({ length }) => length === pageSize)) return undefined;
   const nowMs = clock.now();
   const active = new Map<string, Pair>();
-  const findings = new Map<string, { readonly tickets: Ticket[]; readonly rows: DenoKvEntry[] }>();
+  const findings = new Map<
+    string,
+    { readonly tickets: Ticket[]; readonly entries: DenoKvEntry[] }
+  >();
   for (const entry of pages.flat()) {
     const found = queueEntryOf(keys, entry);
     if (found === undefined) continue;
     if (found.type === "ticket" && found.ticket.dueMs > nowMs) continue;
     const { name } = found.pair;
-    const { tickets, rows } = findings.get(name) ?? { tickets: [], rows: [] };
-    findings.set(name, { tickets, rows });
+    const { tickets, entries } = findings.get(name) ?? { tickets: [], entries: [] };
+    findings.set(name, { tickets, entries });
     active.set(name, found.pair);
     if (found.type === "ticket") tickets.push(found.ticket);
-    else rows.push(entry);
+    else entries.push(entry);
   }
   return { active, findings };
 }

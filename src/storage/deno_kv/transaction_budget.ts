@@ -61,6 +61,11 @@ export function costOfSet(key: DenoKvKey, valueBytes: number): DenoKvBudget {
   };
 }
 
+/** What more bytes under a key cost that is set anyway. */
+export function costOfMore(bytes: number): DenoKvBudget {
+  return { ...NOTHING, totalBytes: bytes };
+}
+
 /** The sum of costs. */
 export function sumOf(costs: Iterable<DenoKvBudget>): DenoKvBudget {
   let { checks, mutations, totalBytes, totalKeyBytes } = NOTHING;

@@ -4,16 +4,16 @@ import { keySize } from "../../../../src/storage/deno_kv/key_size.ts";
 import { Keys, keyText, pairNamed, pairOf } from "../../../../src/storage/deno_kv/keys.ts";
 
 Deno.test("keyText() leaves ordinary text as it is", () => {
-  for (const text of ["", "orders", "user events", "a/b", "é€🛟", "x".repeat(300)]) {
+  for (const text of ["", "orders", "user events", "a/b", "é€🛟", "x".repeat(200)]) {
     assert.equal(keyText(text), text);
   }
 });
 
 Deno.test("keyText() stands for any text by a short one, and for no two by the same", async () => {
   const texts = new Set<string>([
-    "x".repeat(301),
-    "x".repeat(302),
-    "€".repeat(101),
+    "x".repeat(201),
+    "x".repeat(202),
+    "€".repeat(67),
     "\ud800",
     "\ud801",
     "\ufffd",
@@ -30,7 +30,7 @@ Deno.test("keyText() stands for any text by a short one, and for no two by the s
   for (const text of texts) {
     const name = await keyText(text);
     assert.ok(name.isWellFormed());
-    assert.ok(keySize([name]) <= 302);
+    assert.ok(keySize([name]) <= 202);
     names.add(name);
   }
   assert.equal(names.size, texts.size);

@@ -69,9 +69,7 @@ Deno.test("read() and settle() of one message cost two atomic operations, and le
 Deno.test("settle() of 500 published rows is one atomic operation of 500 deletes and one check", async () => {
   using opened = await openStorage();
   const { storage, calls, raw } = opened;
-  for (let n = 0; n < 600; n += 100) {
-    await storage.outbox.store(Array.from({ length: 100 }, (_, i) => messageOf(`k${n + i}`)));
-  }
+  for (let n = 0; n < 600; n++) await storage.outbox.store([messageOf(`k${n}`)]);
   const session = storage.outbox.open({ leaseMs: LEASE_MS });
   const rows = await session.read(500);
   assert.equal(rows.length, 500);
@@ -82,6 +80,39 @@ Deno.test("settle() of 500 published rows is one atomic operation of 500 deletes
     [[1, 0, 500]],
   );
   assert.equal((await found(raw, "queue")).length, 100);
+});
+
+Deno.test("settle() of messages that were stored together needs far fewer deletes", async () => {
+  using opened = await openStorage();
+  const { storage, calls, raw } = opened;
+  await storage.outbox.store(Array.from({ length: 500 }, (_, n) => messageOf(`k${n}`)));
+  const session = storage.outbox.open({ leaseMs: LEASE_MS });
+  const rows = await session.read(500);
+  assert.equal(rows.length, 500);
+  opened.counting.reset();
+  await session.settle(rows.map(published));
+  const [commit] = calls.commits;
+  assert.equal(commit?.deletes.length, Math.ceil(500 / 16));
+  assert.deepEqual(await found(raw, "queue"), []);
+});
+
+Deno.test("settle() of a part of what was stored together leaves the rest as it is", async () => {
+  using opened = await openStorage();
+  const { storage, calls, raw } = opened;
+  await storage.outbox.store(messagesOf("a1 a2 a3 a4 a5 a6"));
+  assert.equal((await found(raw, "queue")).length, 1);
+  const session = storage.outbox.open({ leaseMs: LEASE_MS });
+  const rows = await session.read(4);
+  opened.counting.reset();
+  await session.settle(rows.slice(0, 3).map(published));
+  assert.deepEqual(
+    calls.commits.map(({ sets, deletes }) => [sets.length, deletes.length]),
+    [[1, 0]],
+  );
+  assert.deepEqual(idsOf(await session.read(10)), ["a5", "a6"]);
+  await session[Symbol.asyncDispose]();
+  const again = await readAll(opened.other().outbox.open({ leaseMs: LEASE_MS }));
+  assert.deepEqual(idsOf(again), ["a4", "a5", "a6"]);
 });
 
 Deno.test("settle() of more than a commit takes is parted, each part with the check", async () => {

@@ -14,7 +14,7 @@ Deno.test("transaction() commits data and messages in one atomic operation, with
   });
   assert.equal(calls.commits.length, 1);
   assert.equal(calls.commits[0]?.checks, 0);
-  assert.equal(calls.commits[0]?.sets.length, 2 + 3 + 1);
+  assert.equal(calls.commits[0]?.sets.length, 2 + 2 + 1); // the messages of a key stand together
   assert.equal(calls.gets, 1);
   assert.deepEqual(calls.lists, []);
 });
@@ -65,17 +65,22 @@ Deno.test("append() counts what messages need, so that the budget shows what is 
     assert.equal(before.mutations - one.mutations, 2); // the message and the clock
     await storage.outbox.append(tx, [messageOf("a2")]);
     const two = client.remaining;
-    assert.equal(one.mutations - two.mutations, 1);
+    assert.equal(one.mutations - two.mutations, 0); // it stands with the first
+    assert.equal(one.totalKeyBytes - two.totalKeyBytes, 0);
+    assert.ok(one.totalBytes > two.totalBytes);
     assert.equal(before.checks, two.checks);
-    await storage.outbox.append(tx, [messageOf("a3", { body: new Uint8Array(200_000) })]);
-    assert.equal(two.mutations - client.remaining.mutations, 1 + 4);
-    assert.ok(two.totalBytes - client.remaining.totalBytes > 200_000);
+    await storage.outbox.append(tx, [messageOf("a3", { body: new Uint8Array(20_000) })]);
+    const three = client.remaining;
+    assert.equal(two.mutations - three.mutations, 1); // there is no room for it with them
+    await storage.outbox.append(tx, [messageOf("a4", { body: new Uint8Array(200_000) })]);
+    assert.equal(three.mutations - client.remaining.mutations, 1 + 4);
+    assert.ok(three.totalBytes - client.remaining.totalBytes > 200_000);
   });
   // What was counted is what there is.
   const [row] = await found(raw, "queue");
   const counted = keySize(row?.key.map(String) ?? []);
   await storage.transaction(async (tx) => {
-    await storage.outbox.append(tx, [messageOf("a4")]);
+    await storage.outbox.append(tx, [messageOf("b1")]);
     const before = tx.client.remaining.totalKeyBytes;
     await storage.outbox.append(tx, [messageOf("a5")]);
     assert.equal(before - tx.client.remaining.totalKeyBytes, counted);
@@ -93,7 +98,8 @@ Deno.test("append() refuses what is too large where it is called, and the transa
       code: "transaction_too_large",
       limit: "totalBytes",
     });
-    const many = Array.from({ length: 1_001 }, (_, n) => messageOf(`a${n}`));
+    const body = new Uint8Array(17_000); // so that none stands with another
+    const many = Array.from({ length: 1_001 }, (_, n) => messageOf(`a${n}`, { body }));
     await assert.rejects(storage.outbox.append(tx, many), { limit: "mutations" });
     const headers = { large: "x".repeat(60_000) };
     await assert.rejects(storage.outbox.append(tx, [messageOf("a1", { headers })]), {
@@ -195,4 +201,31 @@ Deno.test("KEYS of the tests are those of a storage without a prefix of its own"
   using opened = await openStorage();
   await opened.storage.outbox.store([messageOf("a1")]);
   assert.ok((await opened.raw.get([...KEYS.clock])).versionstamp !== null);
+});
+
+Deno.test("append() takes as many messages as there are bytes for, not keys", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  const all = Array.from(
+    { length: 2_000 },
+    (_, n) => messageOf(`${10_000 + n}`, { key: `k${n % 5}` }),
+  );
+  await storage.outbox.store(all);
+  assert.ok((await found(raw, "queue")).length < 150);
+  const session = storage.outbox.open({ leaseMs: 1_000 });
+  const rows = await readAll(session, 300);
+  assert.deepEqual(idsOf(rows).sort(), all.map(({ id }) => id));
+  for (let k = 0; k < 5; k++) {
+    const ids = idsOf(rows.filter(({ envelope: { key } }) => key === `k${k}`));
+    assert.deepEqual(ids, ids.toSorted());
+  }
+});
+
+Deno.test("append() puts messages without a key of one call into one partition", async () => {
+  using opened = await openStorage();
+  const { storage, raw } = opened;
+  for (let n = 0; n < 60; n++) await storage.outbox.store(messagesOf("-1 -2 -3"));
+  const entries = await found(raw, "queue");
+  assert.equal(entries.length, 60);
+  assert.ok(new Set(entries.map(({ key }) => key[2])).size > 5);
 });
