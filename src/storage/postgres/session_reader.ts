@@ -69,6 +69,8 @@ export class SessionReader {
   async read(maxRows: number, signal: AbortSignal): Promise<OutboxRow[]> {
     const rows: OutboxRow[] = [];
     for (let isSurveyed = false; !signal.aborted;) {
+      // Without a row so far a pass goes on to its end: else it might never get beyond what it leaves out.
+      if (rows.length === 0 && this.#gaveRows && this.#isSurveyDue) this.#endPass();
       if (this.#pass !== undefined) {
         rows.push(...await this.#next(this.#pass, maxRows - rows.length));
       } else {
@@ -180,6 +182,11 @@ export class SessionReader {
     return [];
   }
 
+  #endPass(): void {
+    if (this.#pass !== undefined) this.#options.lowWater.end(this.#pass);
+    this.#pass = undefined;
+  }
+
   #begin(maxRows: number): Batch {
     const { holdings, inFlight, wakeUps } = this.#options;
     this.#wakes = wakeUps.count;
@@ -228,7 +235,7 @@ export class SessionReader {
   }
 
   async #accept(rows: readonly PostgresRow[], batch: Batch): Promise<OutboxRow[]> {
-    const { inFlight, settler, lowWater } = this.#options;
+    const { inFlight, settler } = this.#options;
     const { pass } = batch;
     const found = pass.accept(rows, batch, inFlight);
     inFlight.endLook();
@@ -238,11 +245,7 @@ export class SessionReader {
     await settler.sweep(found.idle);
     if (await settler.park(found.blocked)) this.#isAgain = true;
     if (pass.active.length === 0 && pass.isWhole) this.#seen = pass.snapshot;
-    // Without a row so far it goes on to its end: else it might never get beyond what it leaves out.
-    if (pass.active.length === 0 || this.#isSurveyDue && found.given.length > 0) {
-      lowWater.end(pass);
-      this.#pass = undefined;
-    }
+    if (pass.active.length === 0) this.#endPass();
     return found.given;
   }
 }
