@@ -67,7 +67,8 @@ async function publishAll(storage: Storage, endWaits: () => Promise<void>): Prom
 
 Deno.test("a relay loses nothing and keeps order wherever its connection to Postgres is lost", async (t) => {
   await using outbox = await postgresOutbox(server);
-  for (let place = 1, isOver = false; !isOver; place++) {
+  let isOver = false;
+  for (let place = 1; !isOver; place++) {
     await t.step(`at place ${place}`, async () => {
       await outbox.pool.query(
         "truncate sluice_outbox, sluice_outbox_waiting, sluice_outbox_lane, sluice_outbox_dead",
@@ -89,7 +90,8 @@ Deno.test("a relay loses nothing and keeps order wherever its connection to Post
 });
 
 Deno.test("a relay loses nothing and keeps order wherever a call of Deno KV fails", async (t) => {
-  for (let place = 1, isOver = false; !isOver; place++) {
+  let isOver = false;
+  for (let place = 1; !isOver; place++) {
     await t.step(`at place ${place}`, async () => {
       using kv = await Deno.openKv(":memory:");
       let aheadMs = 0;
