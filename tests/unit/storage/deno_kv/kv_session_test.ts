@@ -20,6 +20,12 @@ async function relaysOf(kv: Deno.Kv): Promise<Deno.KvKey[]> {
   return (await found(kv, "hold")).filter(({ key }) => key[2] === "relay").map(({ key }) => key);
 }
 
+/** Another key in the partition of a key. */
+function otherKeyOf(key: string): string {
+  return Array.from({ length: 1_000 }, (_, n) => `other ${n}`)
+    .find((other) => partitionOf(other) === partitionOf(key)) ?? "";
+}
+
 function failed(row: OutboxRow, retryAfterMs = 0) {
   return { row, outcome: "failed" as const, error: "no", retryAfterMs };
 }
@@ -96,15 +102,10 @@ Deno.test("read() gives nothing that was published between its look and its clai
   await settling;
 });
 
-/** Stores many messages of so many keys, more than a page holds. */
+/** Stores many messages of so many keys one by one, more than a page holds. */
 async function fill(storage: Awaited<ReturnType<typeof openStorage>>["storage"], keys: number) {
-  for (let n = 0; n < 1_000; n += 250) {
-    await storage.outbox.store(
-      Array.from(
-        { length: 250 },
-        (_, i) => messageOf(`${n + i}`, { key: `key ${(n + i) % keys}` }),
-      ),
-    );
+  for (let n = 0; n < 1_000; n++) {
+    await storage.outbox.store([messageOf(`${n}`, { key: `key ${n % keys}` })]);
   }
 }
 
@@ -153,9 +154,7 @@ Deno.test("read() finds in the middle of a backlog what has come to other partit
 Deno.test("read() begins with lanes whose time has come, also before a large backlog", async () => {
   using opened = await openStorage();
   const { storage, clock } = opened;
-  const key = Array.from({ length: 1_000 }, (_, n) => `other ${n}`)
-    .find((key) => partitionOf(key) === partitionOf("key 0")) ?? "";
-  await storage.outbox.store([messageOf("first", { key })]);
+  await storage.outbox.store([messageOf("first", { key: otherKeyOf("key 0") })]);
   const session = storage.outbox.open(SESSION);
   await session.settle((await session.read(1)).map((row) => failed(row, 1_000)));
   await session[Symbol.asyncDispose]();
@@ -241,11 +240,7 @@ Deno.test("read() leaves to the next pass what may stand behind a row that was c
   };
   const committing = late.outbox.store([messageOf("a-late", { key: "a" })]);
   await isReady.promise;
-  for (let n = 0; n < 600; n += 100) {
-    await storage.outbox.store(
-      Array.from({ length: 100 }, (_, i) => messageOf(`a${1_000 + n + i}`)),
-    );
-  }
+  for (let n = 0; n < 600; n++) await storage.outbox.store([messageOf(`a${1_000 + n}`)]);
   const session = storage.outbox.open(SESSION);
   const ids = idsOf(await session.read(500));
   gate.resolve();
@@ -269,6 +264,88 @@ Deno.test("read() gives what came back before what stands behind it, also while 
   assert.deepEqual(await session.read(10), []); // a2 may be published yet
   await session.settle(second.map((row) => ({ row, outcome: "returned" })));
   assert.deepEqual(idsOf(await readAll(session)), ["a1", "a2", "a3", "a4"]);
+});
+
+Deno.test("read() gives what came back before what stands far behind it in a backlog", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  const [a, b] = ["key 0", otherKeyOf("key 0")];
+  const store = async (id: string, key: string) => {
+    await storage.outbox.store([messageOf(id, { key })]);
+  };
+  await store("a1", a);
+  await store("a2", a);
+  for (let n = 0; n < 600; n++) await store(`b${1_000 + n}`, b);
+  await store("a3", a);
+  const session = storage.outbox.open(SESSION);
+  const [first, second] = [await session.read(1), await session.read(1)];
+  await session.settle(first.map((row) => ({ row, outcome: "returned" })));
+  const ids = idsOf(await session.read(550));
+  await session.settle(second.map(published));
+  ids.push(...idsOf(await readAll(session)));
+  assert.deepEqual(ids.filter((id) => id.startsWith("a")), ["a1", "a3"]);
+  assert.equal(ids.length, 602);
+});
+
+Deno.test("read() keeps what it gives while the last of what it had is settled", async () => {
+  using opened = await openStorage();
+  const { storage, kv } = opened;
+  await storage.outbox.store([messageOf("first", { key: "key 0" })]);
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  await fill(storage, 1);
+  const { list } = kv;
+  let settling: Promise<void> | undefined;
+  kv.list = async function* (selector, options) {
+    const entries = await Array.fromAsync(list(selector, options));
+    const key = "prefix" in selector ? selector.prefix : selector.start;
+    if (key.length === 3 && options?.limit !== 1) {
+      await (settling ??= session.settle(rows.map(published)));
+    }
+    yield* entries;
+  };
+  const more = await session.read(10);
+  assert.ok(settling !== undefined);
+  await settling;
+  assert.equal(more.length, 10);
+  await session.settle(more.map(published));
+  assert.equal((await storage.outbox.statistics()).pending, 990);
+});
+
+Deno.test("read() gives nothing of a lane before all that waits of it, however much that is", async () => {
+  using opened = await openStorage();
+  const { storage, clock } = opened;
+  const session = storage.outbox.open(SESSION);
+  await storage.outbox.store([messageOf("first", { key: "key 0" })]);
+  await session.settle((await session.read(1)).map((row) => failed(row, 1_000)));
+  const ids = ["first"];
+  for (let n = 0; n < 520; n++) ids.push(`${1_000 + n}`);
+  for (const id of ids.slice(1)) await storage.outbox.store([messageOf(id, { key: "key 0" })]);
+  assert.deepEqual(await session.read(1_000), []); // now they wait
+  await storage.outbox.store([messageOf("last", { key: "key 0" })]);
+  await clock.advance(1_000);
+  const given: string[] = [];
+  for (let rows = await session.read(1_000); rows.length > 0; rows = await session.read(1_000)) {
+    given.push(...idsOf(rows));
+    await session.settle(rows.map(published));
+  }
+  assert.deepEqual(given, [...ids, "last"]);
+});
+
+Deno.test("read() knows all lanes that wait, however many they are", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  const keys = Array.from({ length: 600 }, (_, n) => `key ${n}`);
+  const messagesFor = (what: string) => keys.map((key) => messageOf(`${what} of ${key}`, { key }));
+  await storage.outbox.store(messagesFor("first"));
+  const session = storage.outbox.open(SESSION);
+  await session.settle((await readAll(session)).map((row) => failed(row, 1_000)));
+  await session[Symbol.asyncDispose]();
+  await storage.outbox.store(messagesFor("second"));
+  const next = opened.other().outbox.open(SESSION);
+  assert.deepEqual(await readAll(next), []);
+  await opened.clock.advance(1_000);
+  assert.equal((await readAll(next)).length, 1_200);
 });
 
 Deno.test("read() stays in the database while others have what it could read, and leaves then", async () => {
