@@ -5,6 +5,8 @@
  * @module
  */
 
+// deno-lint-ignore-file no-console
+
 import { bootstrap, command, handlers, retry, type } from "@sluice/cqrs";
 import { tickAfterResponse } from "@sluice/cqrs/background";
 import { denoKvStorage } from "@sluice/cqrs/deno-kv";
@@ -55,7 +57,7 @@ const api = new Hono()
 const server = Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
-  onListen: ({ port }) => console.log(`http://127.0.0.1:${port}`), // deno-lint-ignore no-console
+  onListen: ({ port }) => console.log(`http://127.0.0.1:${port}`),
 }, api.fetch);
 // Five seconds later comes SIGKILL, whatever is under way.
 Deno.addSignalListener("SIGINT", async () => {

@@ -60,7 +60,7 @@ function postgresOf(url: string) {
 
 async function kvOf(path: string) {
   const kv = await Deno.openKv(path);
-  return { storage: denoKvStorage(killingKv(kv, step)), close: async () => kv.close() };
+  return { storage: denoKvStorage(killingKv(kv, step)), close: () => Promise.resolve(kv.close()) };
 }
 
 const { close, ...from } = task.database.startsWith("postgres:")
