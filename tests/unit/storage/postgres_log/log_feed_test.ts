@@ -260,5 +260,8 @@ Deno.test("LogFeed makes a message of bytes that make no sense, and says why", (
 Deno.test("LogFeed stops at messages of a newer version", () => {
   const feed = feedOf();
   feed.begin(200n, 2, AT);
-  assert.throws(() => feed.message("outbox", Uint8Array.of(0xc0, 0x5c, 9), 150n), SchemaVersionError);
+  assert.throws(
+    () => feed.message("outbox", Uint8Array.of(0xc0, 0x5c, 9), 150n),
+    SchemaVersionError,
+  );
 });
