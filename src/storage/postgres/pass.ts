@@ -15,6 +15,14 @@ export interface Place {
   readonly isWaiting: boolean;
 }
 
+/** A row that nobody can make sense of. */
+export interface BrokenRow extends Place {
+  /** The name of its lane among all. */
+  readonly name: string;
+  readonly attempts: number;
+  readonly error: unknown;
+}
+
 /** What a statement has found. */
 export interface Found {
   /** What can be given. */
@@ -22,7 +30,7 @@ export interface Found {
   /** Rows of the queue whose lanes are blocked. */
   readonly blocked: Place[];
   /** What cannot be made sense of. */
-  readonly broken: Array<Place & { readonly attempts: number; readonly error: unknown }>;
+  readonly broken: BrokenRow[];
   /** Blocked lanes in which there is nothing to read. */
   readonly idle: Array<Pick<Place, "holding" | "lane">>;
 }
@@ -145,7 +153,7 @@ export class Pass implements PassEnd {
         this.#leftOut.add(name);
         inFlight.turnBack([name]);
         const lane = laneIn({ key }, position);
-        found.broken.push({ holding, position, lane, isWaiting, attempts, error });
+        found.broken.push({ holding, position, lane, name, isWaiting, attempts, error });
       }
     }
   }
@@ -169,7 +177,7 @@ export class Pass implements PassEnd {
     if (state >= WAITING) return;
     // What waits is the front of its lane, always: else whoever takes over would begin with its end.
     const isBehind = state !== BLOCKED || this.#leftBehind.has(name) ||
-      (this.#queued ??= inFlight.queuedLanes()).has(name);
+      inFlight.isTurnedBack(name) || (this.#queued ??= inFlight.queuedLanes()).has(name);
     if (!isBehind) {
       const lane = laneIn({ key }, position);
       return void found.blocked.push({ holding, position, lane, isWaiting: false });

@@ -2,7 +2,7 @@ import { laneOf, type OutboxOutcome, type OutboxRow } from "../mod.ts";
 import type { Holding, Holdings } from "./holdings.ts";
 import type { FlightRow, InFlight } from "./in_flight.ts";
 import { type LowWater, rewind } from "./low_water.ts";
-import { type Found, laneIn, type Place } from "./pass.ts";
+import { type BrokenRow, laneIn, type Place } from "./pass.ts";
 import type { SessionQuery } from "./session_query.ts";
 import type { SettledRow, SettleStatements } from "./settle_statements.ts";
 import { arrayLiteral, storable } from "./statement.ts";
@@ -80,7 +80,7 @@ export class Settler {
   }
 
   /** Makes dead letters of rows that nobody can make sense of. */
-  async bury(broken: Found["broken"]): Promise<void> {
+  async bury(broken: readonly BrokenRow[]): Promise<void> {
     if (broken.length === 0) return;
     const rows = broken.map((place): SettledRow => ({
       ...placeOf(place),
@@ -90,6 +90,7 @@ export class Settler {
       a: place.attempts,
     }));
     await this.#run(this.#statements.settle, rows);
+    this.#inFlight.settled(broken.map(({ name }) => name));
     await this.sweep(broken);
   }
 
