@@ -3,15 +3,18 @@ import { anyPartition, base64, partitionOf } from "../mod.ts";
 import { attributesOf } from "./envelope_columns.ts";
 import { textOf } from "./body_columns.ts";
 import type { PostgresNames } from "./names.ts";
-import type { Statement } from "./statement.ts";
+import { checkStorable, type Statement, storable } from "./statement.ts";
 
 const COLUMNS = "(topic, partition, key, id, type, attributes, body, body_text)";
 
 /**
  * One statement that stores envelopes, in their order. As drivers disagree about arrays and bytes,
  * one envelope travels as plain texts, several as JSON; bodies as text where they are that.
+ *
+ * @throws {TypeError} If one cannot be stored.
  */
 export function appendStatement(names: PostgresNames, envelopes: readonly Envelope[]): Statement {
+  for (const envelope of envelopes) checkStorable(envelope);
   const [envelope, ...others] = envelopes;
   return envelope !== undefined && others.length === 0
     ? single(names, envelope)
@@ -41,11 +44,11 @@ function multiple({ table }: PostgresNames, envelopes: readonly Envelope[]): Sta
   const rows = envelopes.map((envelope) => {
     const text = textOf(envelope.body);
     return {
-      t: envelope.topic,
+      t: wellFormed(envelope.topic),
       p: partitionFor(envelope),
-      k: envelope.key,
-      i: envelope.id,
-      y: envelope.type,
+      k: envelope.key && wellFormed(envelope.key),
+      i: wellFormed(envelope.id),
+      y: wellFormed(envelope.type),
       a: attributesOf(envelope),
       b: text === undefined ? base64(envelope.body) : undefined,
       x: text,
@@ -58,6 +61,11 @@ from json_to_recordset($1::text::json) as r(
   t text, p smallint, k text, i text, y text, a json, b text, x text)`,
     parameters: [JSON.stringify(rows)],
   };
+}
+
+/** Halves of pairs, as drivers encode them: JSON would keep them, and Postgres refuse it. */
+function wellFormed(text: string): string {
+  return text.isWellFormed() ? text : storable(text);
 }
 
 function partitionFor({ key }: Envelope): number {

@@ -62,6 +62,7 @@ export class Holdings {
   readonly #leaseMs: string;
   readonly #held: Map<string, Holding> = new Map();
   #owner: string | undefined;
+  #registering: Promise<string> | undefined;
 
   constructor({ query, statements, topics, leaseMs }: HoldingsOptions) {
     this.#query = query;
@@ -152,6 +153,11 @@ export class Holdings {
   /** Makes the session known to others, and resolves to its name. */
   async register(): Promise<string> {
     if (this.#owner !== undefined) return this.#owner;
+    this.#registering ??= this.#register().finally(() => this.#registering = undefined);
+    return await this.#registering;
+  }
+
+  async #register(): Promise<string> {
     const owner = crypto.randomUUID();
     const topics = this.#topics === undefined ? null : arrayLiteral(this.#topics);
     await this.#query(this.#statements.register, [owner, this.#leaseMs, topics]);

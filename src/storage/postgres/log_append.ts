@@ -1,6 +1,6 @@
 import type { Envelope } from "../../message/mod.ts";
 import { base64, encodeEnvelopes } from "../mod.ts";
-import { arrayLiteral, type Statement } from "./statement.ts";
+import { arrayLiteral, checkStorable, type Statement } from "./statement.ts";
 
 /** How many bytes of bodies share an entry of the log: whoever reads it has all of one in memory. */
 const ENTRY_BYTES = 65_536;
@@ -25,7 +25,7 @@ function entriesOf(envelopes: readonly Envelope[]): Envelope[][] {
   const entries: Envelope[][] = [];
   let size = Infinity;
   for (const envelope of envelopes) {
-    check(envelope);
+    checkStorable(envelope);
     size += envelope.body.length;
     const last = entries.at(-1);
     if (last !== undefined && size <= ENTRY_BYTES) {
@@ -36,9 +36,4 @@ function entriesOf(envelopes: readonly Envelope[]): Envelope[][] {
     }
   }
   return entries;
-}
-
-function check({ id, type, topic, key = "" }: Envelope): void {
-  if (![id, type, topic, key].some((text) => text.includes("\0"))) return;
-  throw new TypeError(`Cannot store "${type}" as Postgres takes no character 0 in its texts`);
 }

@@ -30,8 +30,12 @@ export class PostgresDeadLetters implements DeadLetters {
 
   async list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
     const limit = listLimitOf(filter);
-    const { topic = null, after = null } = filter;
-    const rows = await this.#query(listSql(this.#names), [String(limit), topic, after]);
+    const { topic, after } = filter;
+    const rows = await this.#query(listSql(this.#names), [
+      String(limit),
+      topic === undefined ? null : storable(topic),
+      after === undefined ? null : storable(after),
+    ]);
     return rows.map(letterOf);
   }
 

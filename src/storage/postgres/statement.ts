@@ -1,3 +1,4 @@
+import type { Envelope } from "../../message/mod.ts";
 import type { PostgresParameter } from "./client.ts";
 
 /** A statement with its parameters. */
@@ -30,4 +31,14 @@ export function inlined(text: string, parameters: readonly PostgresParameter[]):
 /** Text as Postgres can store it: without the characters that it refuses in any text. */
 export function storable(text: string): string {
   return text.replaceAll(/[\0\ud800-\udfff]/gu, "\ufffd");
+}
+
+/**
+ * Throws before a statement does, which would be the end of its transaction.
+ *
+ * @throws {TypeError} If an envelope cannot be stored.
+ */
+export function checkStorable({ id, type, topic, key = "" }: Envelope): void {
+  if (![id, type, topic, key].some((text) => text.includes("\0"))) return;
+  throw new TypeError(`Cannot store "${type}" as Postgres takes no character 0 in its texts`);
 }

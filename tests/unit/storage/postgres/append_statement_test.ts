@@ -65,3 +65,17 @@ Deno.test("appendStatement() spreads envelopes without a key", () => {
   assert.equal(seen.size, 16);
   assert.equal(appendStatement(names, [lonely]).parameters[2], null);
 });
+
+Deno.test("appendStatement() refuses what Postgres would refuse in the middle of a transaction", () => {
+  for (const wrong of [{ id: "a\0" }, { key: "\0" }, { topic: "\0b" }, { type: "a\0b" }]) {
+    for (const all of [[envelope(wrong)], [envelope(), envelope(wrong)]]) {
+      assert.throws(() => appendStatement(names, all), TypeError);
+    }
+  }
+});
+
+Deno.test("appendStatement() replaces halves of pairs in texts, as drivers do", () => {
+  const odd = envelope({ id: "a\ud800", key: "\udfff🛟" });
+  const [row] = JSON.parse(appendStatement(names, [odd, envelope()]).parameters[0] ?? "");
+  assert.deepEqual([row.i, row.k], ["a\ufffd", "\ufffd🛟"]);
+});
