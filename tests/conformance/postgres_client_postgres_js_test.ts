@@ -43,7 +43,13 @@ if (server !== undefined) {
 
   Deno.test("fromPostgresJs() gets over restarts of the server", async () => {
     await using server = await startPostgres({ isOwn: true });
-    const sql = postgres(server.url, { max: 4, backoff: () => 0.05, onnotice: () => {} });
+    // So long a connection hangs that was lost at a bad moment, and again some times.
+    const sql = postgres(server.url, {
+      max: 4,
+      "connect_timeout": 1,
+      backoff: () => 0.05,
+      onnotice: () => {},
+    });
     await surviveRestarts(fromPostgresJs(sql), server);
     await sql.end({ timeout: 1 });
   });

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import type { PostgresClient } from "./client.ts";
 import { type ListeningConnection, reconnectingListen } from "./listener.ts";
+import { Pause } from "./postgres_js_loss.ts";
 import { type PostgresJsQueryable, type PostgresJsSql, rowsOf, start } from "./postgres_js_sql.ts";
 import { begin } from "./postgres_js_transaction.ts";
 import { sqlStateOf } from "./sql_state.ts";
@@ -11,7 +12,7 @@ export type PostgresJsHandle<S> = S extends
 
 /** How {@linkcode fromPostgresJs} uses the driver. */
 export interface PostgresJsOptions {
-  /** Waits for the driver to notice that a connection is lost. @default {systemClock} */
+  /** Waits while the driver gets over the loss of a connection. @default {systemClock} */
   readonly clock?: Clock | undefined;
 }
 
@@ -31,8 +32,10 @@ export interface PostgresJsOptions {
  * - A transaction in which a statement has failed is rolled back, also if the error was caught; only
  *   `sql.savepoint()` can contain it.
  * - {@linkcode PostgresClient.listen} takes one connection more, for all channels.
- * - End `sql` with a `timeout`: else the driver may wait for a statement whose connection is lost. And
- *   keep `connect_timeout` short, as so long a connection may hang that was lost at a bad moment.
+ * - A statement that is given to `sql` when a connection has just broken may be neither sent nor
+ *   rejected. Here statements are kept back for that moment; for its own, an application should set
+ *   time limits. End `sql` with a `timeout`, as otherwise it may wait for such a statement, and keep
+ *   `connect_timeout` short, as so long its connection may hang.
  */
 export function fromPostgresJs<S extends PostgresJsSql>(
   sql: S,
@@ -42,9 +45,10 @@ export function fromPostgresJs(
   sql: PostgresJsSql,
   { clock = systemClock }: PostgresJsOptions = {},
 ): PostgresClient<PostgresJsQueryable> {
+  const pause = new Pause(clock);
   return {
     query: (text, parameters) =>
-      untilSent(sql, async (onSent) => {
+      untilSent(sql, pause, async (onSent) => {
         const pending = start(sql, text, parameters);
         try {
           return rowsOf(await pending, sql.options);
@@ -53,7 +57,8 @@ export function fromPostgresJs(
           throw error;
         }
       }),
-    transaction: (run) => untilSent(sql, (onSent) => begin(sql, run, onSent, clock)),
+    transaction: (run) =>
+      untilSent(sql, pause, (onBegin) => begin(sql, run, { onBegin, pause, clock })),
     join: (client) => ({
       client,
       query: async (text, parameters) => rowsOf(await start(client, text, parameters), sql.options),
@@ -72,15 +77,19 @@ const ENDS: readonly (string | undefined)[] = ["57P01", "57P02", "57P05", "25P03
 /** Does something, and again for each connection that fails with the error which ended it before. */
 async function untilSent<R>(
   { options }: PostgresJsSql,
+  pause: Pause,
   work: (onSent: () => void) => Promise<R>,
 ): Promise<R> {
   for (let attempt = 1;; attempt++) {
     let isSent = false;
+    const pausing = pause.over();
+    if (pausing !== undefined) await pausing;
     try {
       return await work(() => {
         isSent = true;
       });
     } catch (error) {
+      pause.note(error);
       if (isSent || attempt > options.max || !ENDS.includes(sqlStateOf(error))) throw error;
     }
   }

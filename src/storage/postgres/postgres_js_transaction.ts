@@ -1,12 +1,18 @@
-import { type Clock, sleep } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { PostgresTransactionScope } from "./client.ts";
+import { isLoss, Loss, type Pause } from "./postgres_js_loss.ts";
 import { type PostgresJsQueryable, type PostgresJsSql, rowsOf, start } from "./postgres_js_sql.ts";
 import { openScope, transactionEnded } from "./transaction_scope.ts";
 
-/** How long the driver may take between telling of a loss and acting on it. */
-const NOTICE_MS = 1_000;
+/** What {@linkcode begin} has to know. */
+export interface BeginOptions {
+  /** Is called when the transaction has begun. */
+  readonly onBegin: () => void;
+  readonly pause: Pause;
+  readonly clock: Clock;
+}
 
-/** How many turns of promises it takes, at most, to tell that it has. */
+/** How many turns of promises the driver takes, at most, to tell that it has. */
 const TURNS = 10;
 
 /**
@@ -20,14 +26,13 @@ const TURNS = 10;
 export async function begin<R>(
   sql: PostgresJsSql,
   run: (scope: PostgresTransactionScope<PostgresJsQueryable>) => Promise<R>,
-  onBegin: () => void,
-  clock: Clock,
+  { onBegin, pause, clock }: BeginOptions,
 ): Promise<R> {
   const loss = new Loss();
   let working: Promise<Outcome<R>> | undefined;
   const failure = await sql.begin(async (transaction: PostgresJsQueryable) => {
     onBegin();
-    working = outcomeOf(sql, transaction, run, loss);
+    working = outcomeOf(sql, transaction, run, { loss, pause });
     const outcome = await working;
     const error = "error" in outcome ? outcome.error : undefined;
     if (loss.isSuspected || isLoss(error)) await loss.noticed(clock);
@@ -51,14 +56,15 @@ async function outcomeOf<R>(
   sql: PostgresJsSql,
   transaction: PostgresJsQueryable,
   run: (scope: PostgresTransactionScope<PostgresJsQueryable>) => Promise<R>,
-  loss: Loss,
+  { loss, pause }: { readonly loss: Loss; readonly pause: Pause },
 ): Promise<Outcome<R>> {
   const client = guarded(transaction, loss);
   const { scope, end } = openScope(client, async (text, parameters) => {
     try {
       return rowsOf(await start(client, text, parameters), sql.options);
     } catch (error) {
-      if (isLoss(error)) loss.isSuspected = true;
+      loss.isSuspected ||= isLoss(error);
+      pause.note(error);
       throw error;
     }
   });
@@ -69,36 +75,6 @@ async function outcomeOf<R>(
   } finally {
     end();
   }
-}
-
-/** The loss of a connection. */
-class Loss {
-  /** Whether a statement has told of it. */
-  isSuspected = false;
-  /** Whether the driver has acted on it. */
-  isNoticed = false;
-  readonly #noticed = new AbortController();
-
-  notice(): void {
-    this.isNoticed = true;
-    this.#noticed.abort();
-  }
-
-  /** Resolves when the driver has acted on it, or does not seem to. */
-  async noticed(clock: Clock): Promise<void> {
-    await sleep(clock, NOTICE_MS, this.#noticed.signal).catch(() => {});
-  }
-}
-
-/** The codes of the driver, and of the sockets under it: `ECONNRESET`, `EPIPE`, `ERR_STREAM_DESTROYED`. */
-const LOST = /^(?:CONNECTION_|E(?!RR_)|ERR_(?:STREAM|SOCKET)_)/;
-
-/** Whether an error of a statement, or what it was made of, says that a connection is lost. */
-function isLoss(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  // The driver puts the statement into each error: so it is none of a file, for instance.
-  const isOfStatement = "query" in error && "code" in error;
-  return isOfStatement && LOST.test(String(error.code)) || isLoss(error.cause);
 }
 
 /** The driver's handle, which refuses to be used once its connection is lost. */

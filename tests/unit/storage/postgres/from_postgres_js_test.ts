@@ -166,6 +166,24 @@ Deno.test("transaction() rolls back at once for an error that only looks like a 
   assert.deepEqual(sql.done, errors.flatMap(() => ["begin", "rollback"]));
 });
 
+Deno.test("query() and transaction() are kept back for a moment when a connection was lost", async () => {
+  const sql = new Sql();
+  const clock = new ManualClock(1_000);
+  const client = fromPostgresJs(sql, { clock });
+  sql.failures.push({ error: driverError("EPIPE"), isSent: true });
+  await assert.rejects(client.query("a"), { code: "EPIPE" });
+  const [query, transaction] = [client.query("b"), client.transaction(() => Promise.resolve())];
+  await clock.advance(49);
+  assert.deepEqual(sql.done, ["a"]);
+  await clock.advance(1);
+  await Promise.all([query, transaction]);
+  await client.query("c");
+  assert.deepEqual(sql.done, ["a", "b", "begin", "commit", "c"]);
+  sql.failures.push({ error: driverError("23505"), isSent: true });
+  await assert.rejects(client.query("d"), { code: "23505" });
+  await client.query("e");
+});
+
 Deno.test("query() finds columns under their names, also if the driver was told to rename them", async () => {
   const sql = Object.assign(new Sql(), {
     options: { max: 1, transform: { column: { from: (name: string) => name.toUpperCase() } } },
