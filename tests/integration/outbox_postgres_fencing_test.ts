@@ -1,6 +1,7 @@
 import { fromPg, type PostgresStorage, postgresStorage } from "@sluice/cqrs/postgres";
 import { LeaseLostError, type OutboxOutcome, type OutboxRow } from "@sluice/cqrs/storage";
 import assert from "node:assert/strict";
+// @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { startPostgres } from "../services/postgres.ts";
 import { messages, textsOf } from "./outbox/envelopes.ts";
@@ -109,6 +110,22 @@ for (const [name, outcome] of Object.entries(outcomes)) {
     await session[Symbol.asyncDispose]();
   });
 }
+
+Deno.test("settle() of nothing but published rows of the queue changes nothing once the lease has ended", async () => {
+  await using outbox = await openOutbox();
+  const { storage } = outbox;
+  await storage.outbox.store(messages("a1 b1 -1"));
+  const session = storage.outbox.open(SESSION);
+  const rows = await session.read(10);
+  await outbox.expire();
+  const before = await outbox.contents();
+  await assert.rejects(
+    session.settle(rows.map((row) => ({ row, outcome: "published" }))),
+    LeaseLostError,
+  );
+  assert.equal(await outbox.contents(), before);
+  await session[Symbol.asyncDispose]();
+});
 
 Deno.test("park() and read() do nothing more for a session whose lease has ended", async () => {
   await using outbox = await openOutbox();
