@@ -91,8 +91,7 @@ class RowTaker {
       if (this.#held.reader !== this.#reader) return; // turned back meanwhile: it is read again
       const inLane = inFlight.get(lane);
       // What stands behind all that waits, and all of that is given, may be given too.
-      const isNext = inLane?.isWhole === true && !inLane.hasFailed;
-      const isBlocked = !isNext && blocked.has(lane);
+      const isBlocked = inLane?.isWhole !== true && blocked.has(lane);
       if (inLane !== undefined && isBlocked) inLane.isTurnedBack = true;
       // It is read again, behind what came back or may come back.
       if (inLane?.isTurnedBack === true) continue;

@@ -205,6 +205,54 @@ Deno.test("read() gives no row again that is settled while it looks", async () =
   assert.deepEqual(await session.read(10), []);
 });
 
+Deno.test("settle() of a part of what was stored together brings back nothing that was settled before", async () => {
+  using opened = await openStorage();
+  const { storage, kv } = opened;
+  const [a, b] = ["key 0", otherKeyOf("key 0")];
+  await storage.outbox.store([
+    messageOf("a1", { key: a }),
+    messageOf("b1", { key: b }),
+    messageOf("a2", { key: a }),
+  ]);
+  const session = storage.outbox.open(SESSION);
+  const [a1, b1] = await session.read(2) as [OutboxRow, OutboxRow];
+  await session.settle([{ row: b1, outcome: "returned" }]);
+  // What is listed is as it was before the first was settled.
+  const { list } = kv;
+  let settling: Promise<void> | undefined;
+  kv.list = async function* (selector, options) {
+    const entries = await Array.fromAsync(list(selector, options));
+    await (settling ??= session.settle([published(a1)]));
+    yield* entries;
+  };
+  const again = await session.read(10);
+  kv.list = list;
+  assert.deepEqual(idsOf(again), ["b1", "a2"]);
+  await session.settle(again.slice(0, 1).map(published));
+  await session[Symbol.asyncDispose]();
+  assert.deepEqual(idsOf(await readAll(opened.other().outbox.open(SESSION))), ["a2"]);
+});
+
+Deno.test("settle() knows what is left of what was stored together, also when it was read again", async () => {
+  using opened = await openStorage();
+  const { storage } = opened;
+  const [a, b] = ["key 0", otherKeyOf("key 0")];
+  await storage.outbox.store([
+    messageOf("a1", { key: a }),
+    messageOf("b1", { key: b }),
+    messageOf("a2", { key: a }),
+  ]);
+  const session = storage.outbox.open(SESSION);
+  const [a1, b1] = await session.read(2) as [OutboxRow, OutboxRow];
+  await session.settle([{ row: b1, outcome: "returned" }]);
+  const again = await session.read(10);
+  assert.deepEqual(idsOf(again), ["b1", "a2"]);
+  await session.settle([published(a1)]);
+  await session.settle(again.slice(0, 1).map(published));
+  await session[Symbol.asyncDispose]();
+  assert.deepEqual(idsOf(await readAll(opened.other().outbox.open(SESSION))), ["a2"]);
+});
+
 Deno.test("read() gives nothing of a lane that fails while it looks, before it comes again", async () => {
   using opened = await openStorage();
   const { storage, kv, clock } = opened;
