@@ -47,6 +47,8 @@ export interface LogReaderOptions {
 const RELEASE_MS = 50;
 /** How long a connection has to live to count as no failure. */
 const STABLE_MS = 5_000;
+/** How often it tries to be the next owner before it stands by. */
+const MAX_CLAIMS = 3;
 /** How many failures in a row are one of the session, that whoever reads it is to know of. */
 const MAX_FAILURES = 5;
 
@@ -138,14 +140,15 @@ export class LogReader {
   /** Resolves to how long to wait until the next attempt. */
   async #attempt(): Promise<number> {
     const { look, claim, terminate, open } = this.#options;
-    const slot = await look();
+    let slot = await look();
     if (this.#owner !== undefined && slot.owner !== this.#owner) throw new LeaseLostError();
-    if (this.#owner === undefined) {
-      if (!this.#mayClaim(slot)) return this.#standBy();
+    for (let tries = 0; this.#owner === undefined; tries++) {
+      if (tries === MAX_CLAIMS || !this.#mayClaim(slot)) return this.#standBy();
       this.#owner = await claim(slot);
-      if (this.#owner === undefined) return this.#standBy();
-      this.#wasStandby = false;
+      // Another was faster; or the former owner has just let go of the slot.
+      if (this.#owner === undefined) slot = await look();
     }
+    this.#wasStandby = false;
     if (slot.isActive) { // by somebody who is not the owner any more
       if (slot.pid !== undefined) await terminate(slot.pid);
       return RELEASE_MS;

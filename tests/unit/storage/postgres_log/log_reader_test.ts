@@ -237,10 +237,24 @@ Deno.test("LogReader waits for a slot that is being made", async () => {
   await server.reader.stop();
 });
 
-Deno.test("LogReader stands by if another was faster", async () => {
+Deno.test("LogReader stands by if others were faster", async () => {
   const server = new Server({ claim: () => Promise.resolve(undefined) });
   await server.reader.look();
   assert.deepEqual(server.events, ["standby"]);
+  await server.reader.stop();
+});
+
+Deno.test("LogReader claims again if the owner lets go of the slot right then", async () => {
+  const server = new Server({
+    claim: ({ owner }) => {
+      if (owner === undefined) return Promise.resolve("me");
+      server.slot = FREE;
+      return Promise.resolve(undefined);
+    },
+  });
+  server.slot = { ...FREE, owner: "other", isOwnerAlive: false };
+  await server.reader.look();
+  assert.deepEqual(server.events, ["reading"]);
   await server.reader.stop();
 });
 
