@@ -33,7 +33,7 @@ export type {
   PurgeOptions,
 } from "./outbox_store.ts";
 export { type KnownNotification, type OutboxOptions, OutboxWriter } from "./outbox_writer.ts";
-export type { ReplayAsk, ReplayExchange, RunPlace } from "./replay_exchange.ts";
+export type { ReplayAnswer, ReplayAsk, ReplayExchange, RunPlace } from "./replay_exchange.ts";
 export { SharedReplayLog, type SharedReplayLogOptions } from "./shared_replay_log.ts";
 export type { Storage, StorageTransaction } from "./storage.ts";
 export {

@@ -1,7 +1,7 @@
 import type { ReplayEvent, ReplayReader } from "../stream/mod.ts";
 import type { ReplayAsk } from "./replay_exchange.ts";
-import type { ReplayNode } from "./replay_node.ts";
-import { ANSWERS_AHEAD, type ReadAnswer } from "./run_server.ts";
+import { conversationLost, type ReplayNode } from "./replay_node.ts";
+import type { ReadAnswer } from "./run_server.ts";
 
 /** Reads a run that is at another node. */
 export class RemoteReader implements ReplayReader {
@@ -10,6 +10,7 @@ export class RemoteReader implements ReplayReader {
   #ask: ReplayAsk;
   /** The number of the next answer. */
   #next = 1;
+  #isAskDue = true;
   #isOver = false;
 
   private constructor(node: ReplayNode, ask: ReplayAsk) {
@@ -22,21 +23,18 @@ export class RemoteReader implements ReplayReader {
     node: ReplayNode,
     at: Pick<ReplayAsk, "run" | "owner" | "position" | "node">,
   ): Promise<RemoteReader | undefined> {
-    const link = crypto.randomUUID();
-    const reader = new RemoteReader(node, {
+    const ask: ReplayAsk = {
       ...at,
-      link,
+      link: crypto.randomUUID(),
       from: node.name,
       kind: "read",
       wanted: 1,
-    });
-    node.hold(link);
+    };
+    const reader = new RemoteReader(node, ask);
     try {
-      await node.exchange.ask(reader.#ask);
-      node.exchange.wake();
-      if (await reader.#answer(0) === "open") return reader;
+      if (await node.begin(ask) && await reader.#answer(0) === "open") return reader;
     } catch (error) {
-      await reader.close().catch(() => {});
+      await reader.close();
       throw error;
     }
     await reader.close();
@@ -45,14 +43,15 @@ export class RemoteReader implements ReplayReader {
 
   async read(): Promise<readonly ReplayEvent[] | undefined> {
     if (this.#isOver) return undefined;
-    await this.#want();
+    if (this.#isAskDue) await this.#want();
     const answer = await this.#answer(this.#next);
     if (answer === undefined || typeof answer === "string") {
       await this.close();
       return undefined;
     }
     this.#next++;
-    return answer;
+    this.#isAskDue = answer.isAskDue;
+    return answer.events;
   }
 
   async close(): Promise<void> {
@@ -61,13 +60,10 @@ export class RemoteReader implements ReplayReader {
     await this.#node.release(this.#ask);
   }
 
-  /** Asks for more, in time before what is sent ahead is used up. */
+  /** Says that it has dealt with the answers so far, and wants more. */
   async #want(): Promise<void> {
-    const isFirst = this.#ask.wanted === 1;
-    if (!isFirst && this.#next - this.#ask.wanted < ANSWERS_AHEAD / 2) return;
     this.#ask = { ...this.#ask, wanted: this.#next + 1 };
-    await this.#node.exchange.ask(this.#ask);
-    this.#node.exchange.wake();
+    if (!await this.#node.exchange.want(this.#ask) && !this.#isOver) throw conversationLost();
   }
 
   async #answer(number: number): Promise<ReadAnswer | undefined> {

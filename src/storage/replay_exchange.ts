@@ -24,33 +24,54 @@ export interface ReplayAsk {
 }
 
 /**
+ * What there is of an answer.
+ *
+ * - `"none"`: nothing yet.
+ * - `"silent"`: nothing, and its node has given no sign of life for the time of its lease.
+ * - `"lost"`: nothing, and there will be nothing, as the conversation is not known any more. It says
+ *   nothing about the run: whoever asks again may find it.
+ */
+export type ReplayAnswer =
+  | { readonly state: "here"; readonly text: string }
+  | { readonly state: "none" | "silent" | "lost" };
+
+/**
  * How the nodes of replay logs find each other and talk: through a database that all of them reach. A
  * node is one log in one process. Everything is short-lived; what is left by nodes that died is
- * deleted by others.
+ * deleted by others, some leases later.
  */
 export interface ReplayExchange {
-  /** Says that a node lives, for another `leaseMs`, and forgets those that do not. */
-  beat(node: string, leaseMs: number): Promise<void>;
+  /**
+   * Says that a node lives, for another `leaseMs`, and forgets those that have been silent for long,
+   * with their runs and conversations.
+   *
+   * @returns Whether the node was known. If not, it is new, or others have forgotten it and its runs.
+   */
+  beat(node: string, leaseMs: number): Promise<boolean>;
   /** Says that a node is gone, with all of its runs. */
   leave(node: string): Promise<void>;
-  /** Says where a run is; gives `false`, and changes nothing, if it is at a node that lives. */
+  /**
+   * Says where a run is; gives `false`, and changes nothing, if that was said already.
+   *
+   * @throws If the node is not known.
+   */
   register(run: string, place: RunPlace): Promise<boolean>;
   /** Takes that back. */
   forget(run: string): Promise<void>;
-  /** Where a run is, if its node lives. */
+  /** Where a run is, as long as its node is known. */
   find(run: string): Promise<RunPlace | undefined>;
-  /** Asks something, or asks for more. */
-  ask(ask: ReplayAsk): Promise<void>;
-  /** What a node is asked by nodes that live. */
+  /** Begins a conversation, and wakes the node that is asked; gives `false` if that is not known. */
+  ask(ask: ReplayAsk): Promise<boolean>;
+  /** Asks for more in a conversation, and wakes the node; gives `false` if the conversation is lost. */
+  want(ask: ReplayAsk): Promise<boolean>;
+  /** What a node is asked by nodes that are not silent. */
   asksOf(node: string): Promise<readonly ReplayAsk[]>;
-  /** Sends an answer: texts of any length, numbered from 0. */
-  answer(link: string, number: number, text: string): Promise<void>;
-  /** An answer; `undefined` as long as there is none; `null` if there will be none as its node is dead. */
-  answerOf(ask: ReplayAsk, number: number): Promise<string | null | undefined>;
-  /** Ends a conversation, and forgets all of it. */
+  /** Sends an answer, and wakes who has asked. Answers are texts of any length, numbered from 0. */
+  answer(ask: ReplayAsk, number: number, text: string): Promise<void>;
+  /** Looks for an answer. Those before it need not be kept any longer. */
+  answerOf(ask: ReplayAsk, number: number): Promise<ReplayAnswer>;
+  /** Ends a conversation, forgets all of it, and wakes the node that is asked. It may be called again. */
   close(ask: ReplayAsk): Promise<void>;
-  /** Wakes the nodes that wait for asks and answers, as far as that can be done. */
-  wake(): void;
-  /** Calls `onWake` when there may be an ask or an answer. Absent where nodes can only look. */
-  subscribe?(onWake: () => void): Promise<AsyncDisposable>;
+  /** Calls `onWake` when there may be an ask or an answer for a node. Absent where nodes can only look. */
+  subscribe?(node: string, onWake: () => void): Promise<AsyncDisposable>;
 }

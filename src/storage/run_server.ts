@@ -1,44 +1,89 @@
 import type { ReplayEvent, ReplayLog, ReplayReader } from "../stream/mod.ts";
 import type { ReplayAsk, ReplayExchange } from "./replay_exchange.ts";
 
-/**
- * How many answers are sent beyond those that the reader has asked for. The reader is elsewhere, so that
- * waiting for each would make it slow.
- */
-export const ANSWERS_AHEAD = 8;
-
-/** How many events wait to be sent before no more are read, and so about how many an answer holds. */
-const MAX_EVENTS = 500;
+/** How far it may be ahead of its reader at the most, whatever the log keeps. */
+const ANSWERS_AHEAD = 8;
+const EVENTS_AHEAD = 1_000;
+const BYTES_AHEAD = 1_048_576;
 
 /** An answer to a reader: events, or that there are no more of them, or no such run. */
-export type ReadAnswer = readonly ReplayEvent[] | "end" | "gone" | "open";
+export type ReadAnswer = SentEvents | "end" | "gone" | "open";
 
-/** Reads a run of this node for a reader at another one. */
+/** Events for a reader. */
+export interface SentEvents {
+  readonly events: readonly ReplayEvent[];
+  /** Whether the reader has to ask again when it has dealt with them, as else there will be no more soon. */
+  readonly isAskDue: boolean;
+}
+
+/** What a log keeps of a run; see `MemoryReplayLogOptions`. */
+export interface KeptOfRun {
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+}
+
+/** An answer that the reader has not dealt with. */
+interface SentAnswer {
+  readonly number: number;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/**
+ * Reads a run of this node for a reader at another one, somewhat ahead of it, as waiting for each event
+ * would make it slow. It is ahead by about half of what the log keeps of the run at the most: the log
+ * takes what was read for dealt with, and a reader that comes back has to find the rest.
+ */
 export class RunServer {
+  readonly ask: ReplayAsk;
   readonly #exchange: ReplayExchange;
-  readonly #log: ReplayLog;
-  readonly #ask: ReplayAsk;
+  readonly #log: ReplayLog & KeptOfRun;
+  readonly #onHeld: () => void;
   readonly #done: Promise<void>;
+  readonly #waiting: Set<() => void> = new Set();
   #reader: ReplayReader | undefined;
   #wanted = 0;
   /** What was read and not sent. */
-  #events: ReplayEvent[] = [];
+  #unsent: ReplayEvent[] = [];
+  #unsentBytes = 0;
+  #sent: SentAnswer[] = [];
   #isRead = false;
   #isOver = false;
-  readonly #waiting: Set<() => void> = new Set();
+  #isBroken = false;
 
-  constructor(exchange: ReplayExchange, log: ReplayLog, ask: ReplayAsk) {
+  /** @param onHeld Is told when it has to wait until its reader asks for more. */
+  constructor(
+    ask: ReplayAsk,
+    { exchange, log, onHeld }: {
+      readonly exchange: ReplayExchange;
+      readonly log: ReplayLog & KeptOfRun;
+      readonly onHeld: () => void;
+    },
+  ) {
+    this.ask = ask;
     this.#exchange = exchange;
     this.#log = log;
-    this.#ask = ask;
-    // A database that fails ends the conversation: the reader finds no answer, and comes back.
-    this.#done = this.#serve().catch(() => {});
+    this.#onHeld = onHeld;
+    this.#done = this.#serve().catch(() => this.#break());
   }
 
-  /** The reader wants so many answers. */
-  want(count: number): void {
-    this.#wanted = Math.max(this.#wanted, count);
+  /** Whether an answer could not be sent, so that the conversation has to be closed. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /**
+   * The reader wants so many answers.
+   *
+   * @returns Whether these are more than it had wanted before.
+   */
+  want(count: number): boolean {
+    if (count <= this.#wanted) return false;
+    this.#wanted = count;
+    // It has dealt with those before the last one that it wants.
+    this.#sent = this.#sent.filter(({ number }) => number >= count - 1);
     this.#wake();
+    return true;
   }
 
   /** Disconnects the reader. */
@@ -49,8 +94,15 @@ export class RunServer {
     await this.#done;
   }
 
+  async #break(): Promise<void> {
+    this.#isBroken = true;
+    this.#isOver = true;
+    this.#wake();
+    await this.#reader?.close();
+  }
+
   async #serve(): Promise<void> {
-    const { run, owner, kind, position } = this.#ask;
+    const { run, owner, kind, position } = this.ask;
     if (kind === "delete") return await this.#send(0, await this.#log.delete(run, owner));
     const reader = this.#reader = await this.#log.open(run, owner, position);
     if (this.#isOver) return await reader?.close();
@@ -65,9 +117,10 @@ export class RunServer {
     while (!this.#isOver) {
       const events = await reader.read();
       if (events === undefined) break;
-      this.#events.push(...events);
+      this.#unsent.push(...events);
+      this.#unsentBytes += sum(events, sizeOf);
       this.#wake();
-      await this.#until(() => this.#events.length < MAX_EVENTS);
+      await this.#until(() => this.#share <= 1);
     }
     this.#isRead = true;
     this.#wake();
@@ -75,18 +128,38 @@ export class RunServer {
 
   async #sendAll(): Promise<void> {
     for (let number = 1; !this.#isOver; number++) {
-      const isWanted = () => number < this.#wanted + ANSWERS_AHEAD;
-      await this.#until(() => isWanted() && (this.#events.length > 0 || this.#isRead));
+      await this.#until(() =>
+        this.#sent.length < ANSWERS_AHEAD && (this.#unsent.length > 0 || this.#isRead)
+      );
       if (this.#isOver) return;
-      const events = this.#events.splice(0);
-      this.#wake();
-      await this.#send(number, events.length > 0 ? events : "end");
+      const events = this.#unsent.splice(0);
+      this.#sent.push({ number, count: events.length, bytes: this.#unsentBytes });
+      this.#unsentBytes = 0;
+      const isAskDue = this.#share >= 1 / 2;
+      await this.#send(number, events.length > 0 ? { events, isAskDue } : "end");
       if (events.length === 0) return;
     }
   }
 
+  async #send(number: number, answer: ReadAnswer | boolean): Promise<void> {
+    await this.#exchange.answer(this.ask, number, JSON.stringify(answer));
+  }
+
+  /** How far ahead of its reader it is, as a share of how far it may be. */
+  get #share(): number {
+    const { maxEvents, maxBytes } = this.#log;
+    const count = sum(this.#sent, ({ count }) => count) + this.#unsent.length;
+    const bytes = sum(this.#sent, ({ bytes }) => bytes) + this.#unsentBytes;
+    return Math.max(
+      this.#sent.length / ANSWERS_AHEAD,
+      count / Math.min(maxEvents / 2, EVENTS_AHEAD),
+      bytes / Math.min(maxBytes / 2, BYTES_AHEAD),
+    );
+  }
+
   async #until(condition: () => boolean): Promise<void> {
     while (!condition() && !this.#isOver) {
+      if (this.#share >= 1) this.#onHeld();
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }
@@ -95,9 +168,13 @@ export class RunServer {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }
+}
 
-  async #send(number: number, answer: ReadAnswer | boolean): Promise<void> {
-    await this.#exchange.answer(this.#ask.link, number, JSON.stringify(answer));
-    this.#exchange.wake();
-  }
+/** As much as the log counts for an event. */
+function sizeOf({ event, data }: ReplayEvent): number {
+  return 128 + 2 * (event.length + data.length);
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

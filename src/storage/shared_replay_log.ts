@@ -1,4 +1,4 @@
-import { systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import {
   type MemoryReplayLogOptions,
   type ObservedReplayLog,
@@ -25,22 +25,27 @@ export class SharedReplayLog implements ReplayLog {
   readonly #exchange: ReplayExchange;
   readonly #node: ReplayNode;
 
-  /** @throws {RangeError} If an option is out of its range. */
-  constructor(exchange: ReplayExchange, options: SharedReplayLogOptions = {}) {
+  /**
+   * @param clock The clock of what it does with the database.
+   * @throws {RangeError} If an option is out of its range.
+   */
+  constructor(
+    exchange: ReplayExchange,
+    options: SharedReplayLogOptions = {},
+    clock: Clock = systemClock,
+  ) {
     this.#exchange = exchange;
     this.#local = observedReplayLog(options, (run) => this.#node.forget(run));
-    this.#node = new ReplayNode(exchange, this.#local, systemClock);
+    this.#node = new ReplayNode(exchange, this.#local, clock);
   }
 
   async create(run: string, owner: string): Promise<ReplayWriter> {
     const writer = await this.#local.create(run, owner);
     try {
-      await this.#node.start();
-      const { name: node } = this.#node;
-      if (!await this.#exchange.register(run, { owner, node })) {
+      if (!await this.#node.register(run, owner)) {
         throw new TypeError(`Cannot start the run "${run}" as it exists`);
       }
-      this.#node.add(run);
+      if (writer.signal.aborted) this.#node.forget(run); // its time was over at once
       return writer;
     } catch (error) {
       await this.#local.delete(run, owner);
@@ -70,7 +75,7 @@ export class SharedReplayLog implements ReplayLog {
     return place?.owner === owner && place.node !== this.#node.name ? place : undefined;
   }
 
-  /** Ends what goes on in the background. Runs and readers of this log must not be used after it. */
+  /** Ends the runs of this process, and what goes on in the background. The log must not be used after it. */
   close(): Promise<void> {
     return this.#node.close();
   }

@@ -117,6 +117,10 @@ interface Limits extends ReplayRunLimits {
 
 /** A log in memory that tells when it forgets a run. */
 export interface ObservedReplayLog extends ReplayLog {
+  /** How many events it keeps of a run. */
+  readonly maxEvents: number;
+  /** How many bytes it keeps of a run. */
+  readonly maxBytes: number;
   /** Forgets what is too old, as every other call does. */
   forgetOld(): void;
 }
@@ -146,6 +150,14 @@ class MemoryReplayLog implements ObservedReplayLog {
   constructor(limits: Limits, onForget: (run: string) => void = () => {}) {
     this.#limits = limits;
     this.#onForget = onForget;
+  }
+
+  get maxEvents(): number {
+    return this.#limits.maxEvents;
+  }
+
+  get maxBytes(): number {
+    return this.#limits.maxBytes;
   }
 
   // deno-lint-ignore require-await -- it rejects with what it throws

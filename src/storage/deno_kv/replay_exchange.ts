@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { ReplayAsk, ReplayExchange, RunPlace } from "../mod.ts";
+import type { ReplayAnswer, ReplayAsk, ReplayExchange, RunPlace } from "../mod.ts";
 import type { DenoKvKey, DenoKvKeyPart } from "./deno_kv.ts";
 import { keyText } from "./keys.ts";
 import type { KvDatabase } from "./kv_database.ts";
@@ -11,6 +11,11 @@ const PARTS_AT_ONCE = 10;
 /** How many keys are deleted at once. */
 const DELETES_AT_ONCE = 500;
 
+/** For how many leases a node may be silent until it is forgotten. */
+const SILENT_LEASES = 4;
+/** What stands in place of the lease of a node that is being forgotten. */
+const FORGOTTEN = 0;
+
 /** What was seen of a node. */
 interface Sign {
   readonly versionstamp: string;
@@ -21,7 +26,7 @@ interface Sign {
  * How replay logs talk through Deno KV, below the prefix `P`:
  *
  * ```text
- * P replay node    node               changes as long as the node lives; holds its lease
+ * P replay node    node               changes as long as the node lives; holds its lease, or 0 (forgotten)
  * P replay run     run                where a run is
  * P replay of      node   run         the runs of a node
  * P replay link    node   link        what a node is asked
@@ -43,25 +48,31 @@ export class KvReplayExchange implements ReplayExchange {
     this.#clock = clock;
   }
 
-  async beat(node: string, leaseMs: number): Promise<void> {
-    await this.#commit((atomic) => atomic.set(this.#key("node", node), leaseMs));
-    const nodes = await this.#database.list({ prefix: this.#key("node") }, Infinity);
-    for (const entry of nodes) {
-      const other = String(entry.key.at(-1));
-      if (!this.#lives(other, entry)) await this.#bury(other);
+  async beat(node: string, leaseMs: number): Promise<boolean> {
+    const key = this.#key("node", node);
+    for (;;) {
+      const { versionstamp, value } = await this.#get<number>(key);
+      const operation = this.#database.kv.atomic().check({ key, versionstamp }).set(key, leaseMs);
+      if (await this.#database.commit(operation) === undefined) continue;
+      await this.#forgetSilent(node, leaseMs);
+      return value !== undefined && value !== FORGOTTEN;
     }
   }
 
-  leave(node: string): Promise<void> {
-    return this.#bury(node);
+  async leave(node: string): Promise<void> {
+    const { versionstamp } = await this.#get(this.#key("node", node));
+    if (versionstamp !== null) await this.#forgetNode(node, versionstamp);
   }
 
-  async register(run: string, place: RunPlace): Promise<boolean> {
+  async register(run: string, { owner, node }: RunPlace): Promise<boolean> {
     const key = this.#key("run", await keyText(run));
+    if (!await this.#isKnown(node)) {
+      throw new Error("Cannot register a run as its node is not known");
+    }
     const { versionstamp, value } = await this.#get<RunPlace>(key);
-    if (value !== undefined && await this.#livesNow(value.node)) return false;
+    if (value !== undefined && value.node !== node && await this.#isKnown(value.node)) return false;
     const operation = this.#database.kv.atomic().check({ key, versionstamp })
-      .set(key, place).set(this.#key("of", place.node, String(key.at(-1))), 0);
+      .set(key, { owner, node }).set(this.#key("of", node, String(key.at(-1))), 0);
     return await this.#database.commit(operation) !== undefined;
   }
 
@@ -75,11 +86,22 @@ export class KvReplayExchange implements ReplayExchange {
 
   async find(run: string): Promise<RunPlace | undefined> {
     const { value } = await this.#get<RunPlace>(this.#key("run", await keyText(run)));
-    return value !== undefined && await this.#livesNow(value.node) ? value : undefined;
+    return value !== undefined && await this.#isKnown(value.node) ? value : undefined;
   }
 
-  async ask(ask: ReplayAsk): Promise<void> {
+  async ask(ask: ReplayAsk): Promise<boolean> {
+    if (!await this.#isKnown(ask.node)) return false;
     await this.#commit((atomic) => atomic.set(this.#key("link", ask.node, ask.link), ask));
+    return true;
+  }
+
+  async want(ask: ReplayAsk): Promise<boolean> {
+    const key = this.#key("link", ask.node, ask.link);
+    const { versionstamp } = await this.#get(key);
+    if (versionstamp === null) return false;
+    // Nobody else writes it, but for who deletes it.
+    const operation = this.#database.kv.atomic().check({ key, versionstamp }).set(key, ask);
+    return await this.#database.commit(operation) !== undefined;
   }
 
   async asksOf(node: string): Promise<readonly ReplayAsk[]> {
@@ -88,12 +110,12 @@ export class KvReplayExchange implements ReplayExchange {
     for (const { value } of entries) {
       const ask = value as ReplayAsk;
       if (await this.#livesNow(ask.from)) asks.push(ask);
-      else await this.#commit((atomic) => atomic.delete(this.#key("link", node, ask.link)));
+      else await this.close(ask);
     }
     return asks;
   }
 
-  async answer(link: string, number: number, text: string): Promise<void> {
+  async answer({ link }: ReplayAsk, number: number, text: string): Promise<void> {
     const parts: string[] = [];
     for (let at = 0; at < text.length; at += PART_LENGTH) {
       parts.push(text.slice(at, at + PART_LENGTH));
@@ -111,18 +133,16 @@ export class KvReplayExchange implements ReplayExchange {
     }
   }
 
-  async answerOf(ask: ReplayAsk, number: number): Promise<string | null | undefined> {
-    const { link, node } = ask;
+  async answerOf({ link, node }: ReplayAsk, number: number): Promise<ReplayAnswer> {
     const prefix = this.#key("answer", link, number);
-    const { value: first } = await this.#get<Part>([...prefix, 0]);
-    if (first === undefined) return await this.#livesNow(node) ? undefined : null;
-    if (first.count === 1) {
-      await this.#commit((atomic) => atomic.delete([...prefix, 0]));
-      return first.text;
-    }
-    const entries = await this.#database.list({ prefix }, Infinity);
-    await this.#deleteAll(entries.map((_, part) => [...prefix, part]));
-    return entries.map(({ value }) => (value as Part).text).join("");
+    const [first, asked, sign] = await this.#database.kv.getMany([
+      [...prefix, 0],
+      this.#key("link", node, link),
+      this.#key("node", node),
+    ]);
+    if (first?.value) return { state: "here", text: await this.#take(prefix, first.value as Part) };
+    if (!asked?.versionstamp) return { state: "lost" };
+    return { state: sign?.versionstamp && this.#lives(node, sign) ? "none" : "silent" };
   }
 
   async close({ link, node }: ReplayAsk): Promise<void> {
@@ -133,8 +153,19 @@ export class KvReplayExchange implements ReplayExchange {
     ]);
   }
 
-  wake(): void {
-    // Nodes look by themselves: a watch does not reach other processes on a file.
+  /** Gives an answer, and deletes it. */
+  async #take(prefix: DenoKvKey, { text, count }: Part): Promise<string> {
+    if (count === 1) {
+      await this.#commit((atomic) => atomic.delete([...prefix, 0]));
+      return text;
+    }
+    const entries = await this.#database.list({ prefix }, Infinity);
+    await this.#deleteAll(entries.map((_, part) => [...prefix, part]));
+    return entries.map(({ value }) => (value as Part).text).join("");
+  }
+
+  async #isKnown(node: string): Promise<boolean> {
+    return (await this.#get(this.#key("node", node))).versionstamp !== null;
   }
 
   /** Whether a node lives, as far as one look tells. */
@@ -143,35 +174,58 @@ export class KvReplayExchange implements ReplayExchange {
     return versionstamp !== null && this.#lives(node, { versionstamp, value });
   }
 
-  #lives(
-    node: string,
-    { versionstamp, value }: { readonly versionstamp: string; readonly value: unknown },
-  ): boolean {
-    const nowMs = this.#clock.now();
-    const sign = this.#signs.get(node);
-    if (sign?.versionstamp !== versionstamp || sign.sinceMs > nowMs) {
-      this.#signs.set(node, { versionstamp, sinceMs: nowMs });
-      return true;
-    }
-    return nowMs - sign.sinceMs <= Number(value);
+  #lives(node: string, sign: SeenSign): boolean {
+    return this.#silentMs(node, sign) <= Number(sign.value);
   }
 
-  /** Deletes what a dead node has left behind, some at a time. */
-  async #bury(node: string): Promise<void> {
-    const runs = await this.#database.list({ prefix: this.#key("of", node) }, DELETES_AT_ONCE);
-    const links = await this.#database.list({ prefix: this.#key("link", node) }, DELETES_AT_ONCE);
-    for (const { key } of runs) {
-      const run = this.#key("run", String(key.at(-1)));
-      const { value } = await this.#get<RunPlace>(run);
-      if (value?.node === node) await this.#commit((atomic) => atomic.delete(run));
+  /** For how long a node has given no sign, as far as this process has looked. */
+  #silentMs(node: string, { versionstamp }: SeenSign): number {
+    const nowMs = this.#clock.now();
+    const sign = this.#signs.get(node);
+    if (sign?.versionstamp === versionstamp && sign.sinceMs <= nowMs) return nowMs - sign.sinceMs;
+    this.#signs.set(node, { versionstamp, sinceMs: nowMs });
+    return 0;
+  }
+
+  /** Forgets the other nodes that have been silent for long. */
+  async #forgetSilent(node: string, leaseMs: number): Promise<void> {
+    const found = new Set<string>();
+    for (const entry of await this.#database.list({ prefix: this.#key("node") }, Infinity)) {
+      const other = String(entry.key.at(-1));
+      found.add(other);
+      if (other === node || this.#silentMs(other, entry) <= SILENT_LEASES * leaseMs) continue;
+      await this.#forgetNode(other, entry.versionstamp);
     }
-    await this.#deleteAll([
-      ...runs.map(({ key }) => this.#key("of", node, String(key.at(-1)))),
-      ...links.map(({ key }) => this.#key("link", node, String(key.at(-1)))),
-    ]);
-    if (runs.length === DELETES_AT_ONCE) return; // the rest is for the next time
-    await this.#commit((atomic) => atomic.delete(this.#key("node", node)));
-    this.#signs.delete(node);
+    for (const other of this.#signs.keys()) {
+      if (!found.has(other)) this.#signs.delete(other);
+    }
+  }
+
+  /** Deletes what a node has left behind, until it gives a sign: then it lives, and tells of its runs again. */
+  async #forgetNode(node: string, versionstamp: string): Promise<void> {
+    const key = this.#key("node", node);
+    const { kv } = this.#database;
+    const mark = kv.atomic().check({ key, versionstamp }).set(key, FORGOTTEN);
+    const marked = await this.#database.commit(mark);
+    if (marked === undefined) return;
+    const isSilent = { key, versionstamp: marked };
+    const prefix = this.#key("of", node);
+    for (;;) {
+      const runs = await this.#database.list({ prefix }, DELETES_AT_ONCE / 2);
+      if (runs.length === 0) break;
+      const operation = kv.atomic().check(isSilent);
+      for (const { key } of runs) {
+        const run = String(key.at(-1));
+        operation.delete(this.#key("of", node, run)).delete(this.#key("run", run));
+      }
+      if (await this.#database.commit(operation) === undefined) return;
+    }
+    for (
+      const { value } of await this.#database.list({ prefix: this.#key("link", node) }, Infinity)
+    ) {
+      await this.close(value as ReplayAsk);
+    }
+    await this.#database.commit(kv.atomic().check(isSilent).delete(key));
   }
 
   async #deleteAll(keys: readonly DenoKvKey[]): Promise<void> {
@@ -183,7 +237,7 @@ export class KvReplayExchange implements ReplayExchange {
     }
   }
 
-  async #get<T>(key: DenoKvKey): Promise<Found<T>> {
+  async #get<T = unknown>(key: DenoKvKey): Promise<Found<T>> {
     const { versionstamp, value } = await this.#database.kv.get(key);
     return { versionstamp, value: versionstamp === null ? undefined : value as T };
   }
@@ -195,6 +249,12 @@ export class KvReplayExchange implements ReplayExchange {
   #key(...parts: readonly DenoKvKeyPart[]): DenoKvKey {
     return [...this.#prefix, ...parts];
   }
+}
+
+/** The key of a node, as it was read. */
+interface SeenSign {
+  readonly versionstamp: string;
+  readonly value: unknown;
 }
 
 interface Found<T> {

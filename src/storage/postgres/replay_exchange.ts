@@ -1,36 +1,37 @@
-import type { ReplayAsk, ReplayExchange, RunPlace } from "../mod.ts";
+import type { ReplayAnswer, ReplayAsk, ReplayExchange, RunPlace } from "../mod.ts";
 import type { PostgresClient, PostgresParameter, PostgresRow } from "./client.ts";
 import type { PostgresNames } from "./names.ts";
 import { sqlStateOf } from "./sql_state.ts";
 
-/** A row refers to one that is gone: a node that was taken to be dead. */
+/** A row refers to one that is gone: a node that was forgotten. */
 const FOREIGN_KEY_VIOLATION = "23503";
+
+/** For how many leases a node may be silent until it is forgotten. */
+const SILENT_LEASES = 3;
 
 /** How replay logs talk through Postgres. Times are those of its clock. */
 export class PostgresReplayExchange implements ReplayExchange {
   readonly #client: PostgresClient;
   readonly #statements: ReturnType<typeof statementsOf>;
-  readonly #channel: string;
-  readonly #notifies: boolean;
-  readonly subscribe?: (onWake: () => void) => Promise<AsyncDisposable>;
+  readonly subscribe?: (node: string, onWake: () => void) => Promise<AsyncDisposable>;
 
+  /** With `notifies`, nodes are woken with `NOTIFY`, each on a channel of its own. */
   constructor(
     client: PostgresClient,
     { names, notifies }: { readonly names: PostgresNames; readonly notifies: boolean },
   ) {
     this.#client = client;
-    this.#statements = statementsOf(names);
-    this.#channel = `${names.channel}_replay`.slice(-63);
-    this.#notifies = notifies;
+    this.#statements = statementsOf(names, notifies);
     const { listen } = client;
     if (notifies && listen !== undefined) {
-      this.subscribe = (onWake) => listen.call(client, this.#channel, onWake);
+      this.subscribe = (node, onWake) => listen.call(client, CHANNEL + node, onWake);
     }
   }
 
-  async beat(node: string, leaseMs: number): Promise<void> {
-    await this.#run(this.#statements.beat, node, String(leaseMs));
-    await this.#run(this.#statements.reap);
+  async beat(node: string, leaseMs: number): Promise<boolean> {
+    const [row] = await this.#run(this.#statements.beat, node, String(leaseMs));
+    await this.#run(this.#statements.reap, String(SILENT_LEASES * leaseMs));
+    return row?.is_new === false;
   }
 
   async leave(node: string): Promise<void> {
@@ -52,21 +53,21 @@ export class PostgresReplayExchange implements ReplayExchange {
     return row && { owner: JSON.parse(String(row.owner)), node: String(row.node) };
   }
 
-  async ask(ask: ReplayAsk): Promise<void> {
-    const { link, node, from, wanted } = ask;
+  async ask(ask: ReplayAsk): Promise<boolean> {
+    const { link, node, from } = ask;
     try {
-      await this.#run(
-        this.#statements.ask,
-        link,
-        node,
-        from,
-        JSON.stringify(ask),
-        String(wanted - 1),
-      );
+      await this.#run(this.#statements.ask, link, node, from, JSON.stringify(ask));
+      return true;
     } catch (error) {
-      // The node is gone: there will be no answer, which is what the reader is told.
-      if (sqlStateOf(error) !== FOREIGN_KEY_VIOLATION) throw error;
+      if (sqlStateOf(error) === FOREIGN_KEY_VIOLATION) return false;
+      throw error;
     }
+  }
+
+  async want(ask: ReplayAsk): Promise<boolean> {
+    const { link, wanted } = ask;
+    const { want } = this.#statements;
+    return (await this.#run(want, link, String(wanted - 1), JSON.stringify(ask))).length > 0;
   }
 
   async asksOf(node: string): Promise<readonly ReplayAsk[]> {
@@ -74,24 +75,19 @@ export class PostgresReplayExchange implements ReplayExchange {
     return rows.map(({ ask }) => JSON.parse(String(ask)));
   }
 
-  async answer(link: string, number: number, text: string): Promise<void> {
+  async answer({ link }: ReplayAsk, number: number, text: string): Promise<void> {
     await this.#run(this.#statements.answer, link, String(number), text);
   }
 
-  async answerOf({ link }: ReplayAsk, number: number): Promise<string | null | undefined> {
+  async answerOf({ link }: ReplayAsk, number: number): Promise<ReplayAnswer> {
     const [row] = await this.#run(this.#statements.answerOf, link, String(number));
-    if (row === undefined) return null;
-    return row.body === null ? undefined : String(row.body);
+    if (row === undefined) return { state: "lost" };
+    if (row.body !== null) return { state: "here", text: String(row.body) };
+    return { state: row.lives === true ? "none" : "silent" };
   }
 
   async close({ link }: ReplayAsk): Promise<void> {
     await this.#run(this.#statements.close, link);
-  }
-
-  wake(): void {
-    if (!this.#notifies) return;
-    // A hint: whoever misses it looks again after a while.
-    this.#run("select pg_notify($1::text, '')", this.#channel).catch(() => {});
   }
 
   #run(text: string, ...parameters: PostgresParameter[]): Promise<readonly PostgresRow[]> {
@@ -99,38 +95,52 @@ export class PostgresReplayExchange implements ReplayExchange {
   }
 }
 
+/** What the name of a node's channel begins with; behind it stands the node, which has no other like it. */
+const CHANNEL = "sluice_replay_";
+
 /** Any text as Postgres can keep it. */
 function textOf(text: string): string {
   return JSON.stringify(text);
 }
 
-function statementsOf({ table }: PostgresNames) {
+function statementsOf({ table }: PostgresNames, notifies: boolean) {
   const [node, run, link, answer] = ["node", "run", "link", "answer"]
     .map((name) => table(`replay_${name}`));
+  /** What a statement gives back for each of its rows, when it has woken the node of that column. */
+  const wake = (column: string) =>
+    notifies ? `pg_notify('${CHANNEL}' || ${column}, '')::text as woken` : "true as woken";
   return {
     beat: `insert into ${node} (node, until)
 values ($1::text, clock_timestamp() + $2::text::double precision * interval '1 ms')
-on conflict (node) do update set until = excluded.until`,
+on conflict (node) do update set until = excluded.until returning xmax = 0 as is_new`,
     leave: `delete from ${node} where node = $1::text`,
-    reap: `delete from ${node} where until < clock_timestamp()`,
-    register: `insert into ${run} (run, owner, node) values ($1::text, $2::text, $3::text)
-on conflict (run) do nothing returning 1 as is_new`,
+    reap: `delete from ${node}
+where until < clock_timestamp() - $1::text::double precision * interval '1 ms'`,
+    register: `insert into ${run} as r (run, owner, node) values ($1::text, $2::text, $3::text)
+on conflict (run) do update set owner = excluded.owner where r.node = excluded.node
+returning true as is_here`,
     forget: `delete from ${run} where run = $1::text`,
-    find: `select r.owner, r.node from ${run} r join ${node} n using (node)
-where r.run = $1::text and n.until >= clock_timestamp()`,
-    ask: `with consumed as (
-  delete from ${answer} where link = $1::text and number < $5::text::integer
+    find: `select owner, node from ${run} where run = $1::text`,
+    ask: `insert into ${link} (link, node, origin, ask)
+values ($1::text, $2::text, $3::text, $4::text) returning ${wake("node")}`,
+    want: `with consumed as (
+  delete from ${answer} where link = $1::text and number < $2::text::integer
 )
-insert into ${link} (link, node, origin, ask) values ($1::text, $2::text, $3::text, $4::text)
-on conflict (link) do update set ask = excluded.ask`,
+update ${link} set ask = $3::text where link = $1::text returning ${wake("node")}`,
     asks: `select l.ask from ${link} l join ${node} o on o.node = l.origin
 where l.node = $1::text and o.until >= clock_timestamp()`,
-    answer: `insert into ${answer} (link, number, body)
-select link, $2::text::integer, $3::text from ${link} where link = $1::text for key share
-on conflict (link, number) do nothing`,
-    answerOf: `select a.body from ${link} l join ${node} n using (node)
+    answer: `with asked as (
+  select link, origin from ${link} where link = $1::text for key share
+), answered as (
+  insert into ${answer} (link, number, body)
+  select link, $2::text::integer, $3::text from asked
+  on conflict (link, number) do nothing
+)
+select ${wake("origin")} from asked`,
+    answerOf: `select a.body, n.until >= clock_timestamp() as lives
+from ${link} l join ${node} n using (node)
 left join ${answer} a on a.link = l.link and a.number = $2::text::integer
-where l.link = $1::text and (n.until >= clock_timestamp() or a.body is not null)`,
-    close: `delete from ${link} where link = $1::text`,
+where l.link = $1::text`,
+    close: `delete from ${link} where link = $1::text returning ${wake("node")}`,
   };
 }
