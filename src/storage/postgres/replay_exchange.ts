@@ -103,12 +103,14 @@ function textOf(text: string): string {
   return JSON.stringify(text);
 }
 
-function statementsOf({ table }: PostgresNames, notifies: boolean) {
-  const [node, run, link, answer] = ["node", "run", "link", "answer"]
-    .map((name) => table(`replay_${name}`));
-  /** What a statement gives back for each of its rows, when it has woken the node of that column. */
-  const wake = (column: string) =>
-    notifies ? `pg_notify('${CHANNEL}' || ${column}, '')::text as woken` : "true as woken";
+function statementsOf(names: PostgresNames, notifies: boolean) {
+  return { ...placeStatements(names), ...conversationStatements(names, notifies) };
+}
+
+/** Where nodes and runs are. */
+function placeStatements({ table }: PostgresNames) {
+  const node = table("replay_node");
+  const run = table("replay_run");
   return {
     beat: `insert into ${node} (node, until)
 values ($1::text, clock_timestamp() + $2::text::double precision * interval '1 ms')
@@ -121,6 +123,18 @@ on conflict (run) do update set owner = excluded.owner where r.node = excluded.n
 returning true as is_here`,
     forget: `delete from ${run} where run = $1::text`,
     find: `select owner, node from ${run} where run = $1::text`,
+  };
+}
+
+/** How they talk. */
+function conversationStatements({ table }: PostgresNames, notifies: boolean) {
+  const node = table("replay_node");
+  const link = table("replay_link");
+  const answer = table("replay_answer");
+  /** What a statement gives back for each of its rows, when it has woken the node of that column. */
+  const wake = (column: string) =>
+    notifies ? `pg_notify('${CHANNEL}' || ${column}, '')::text as woken` : "true as woken";
+  return {
     ask: `insert into ${link} (link, node, origin, ask)
 values ($1::text, $2::text, $3::text, $4::text) returning ${wake("node")}`,
     want: `with consumed as (
