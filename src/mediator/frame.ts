@@ -30,8 +30,6 @@ export class Frame {
   #signal: AbortSignal | undefined;
   #parent: Frame | undefined;
   #role: Role = "call";
-  /** The frame of the innermost unit of work around this one, open or not, or this one itself. */
-  #unit: Frame | undefined;
   #ties: Ties | undefined;
   #additions: object | undefined;
   #context: CallContext | undefined;
@@ -56,11 +54,9 @@ export class Frame {
     this.#signal = signal;
     this.cause = cause;
     this.#parent = parent;
+    // The rest stands apart so that this is short enough for engines to inline it: every call comes by.
     const near = parent ?? cause;
-    if (near !== undefined && near.#unit !== undefined) {
-      this.#unit = near.#unit;
-      if (parent === undefined && near.units.length > 0) this.ties.around = near;
-    }
+    if (near !== undefined && near.#ties !== undefined) this.#inherit(near, near.#ties);
   }
 
   /** What the handlers and middlewares of this frame receive. */
@@ -84,11 +80,11 @@ export class Frame {
   /** The frames of the units of work that are open around this frame, the innermost first. */
   get units(): readonly Frame[] {
     const units: Frame[] = [];
-    let at = this.#unit;
+    let at = this.#ties?.unit;
     while (at !== undefined) {
-      const { outer, work } = at.ties;
+      const { outer, work }: Ties = at.ties;
       if (work !== undefined) units.push(at);
-      at = outer === undefined ? undefined : outer.#unit;
+      at = outer?.ties.unit;
     }
     return units;
   }
@@ -244,11 +240,11 @@ export class Frame {
   /**
    * Ends this frame and those within it: more emissions are refused from now on.
    *
-   * @returns Whether anything is left to be done.
+   * @returns Whether anything may be left to be done.
    */
   close(): boolean {
     this.#isOver = true;
-    return this.hasEmissions || this.#ties?.lateError !== undefined;
+    return this.#emissions !== undefined || this.#kept !== undefined || this.#ties !== undefined;
   }
 
   /** Ends the frame and drops what was emitted in it, but for what a commit has made final. */
@@ -260,7 +256,7 @@ export class Frame {
   /** Runs a handler within middlewares: in this frame, or in a new one when this has had its run. */
   host(invoke: Invoke, level: Level | undefined): Promise<unknown> {
     // Within a unit of work what middlewares send must not be dropped with a run.
-    const isInUnit = this.#unit !== undefined && this.units.length > 0;
+    const isInUnit = this.#ties?.unit !== undefined && this.units.length > 0;
     return (this.#run !== undefined || isInUnit ? this.fork() : this).#start(invoke, level);
   }
 
@@ -306,6 +302,12 @@ export class Frame {
     return frame;
   }
 
+  #inherit(near: Frame, { unit }: Ties): void {
+    if (unit === undefined) return;
+    const around = this.#parent === undefined && near.units.length > 0 ? near : undefined;
+    this.#ties = { unit, around };
+  }
+
   #enter(work: UnitOfWork, around: Frame): void {
     if (this.message.kind === "stream") {
       throw new TypeError("Cannot run a stream in a unit of work");
@@ -315,11 +317,10 @@ export class Frame {
     if (joined !== undefined && joined === units[0]) return; // it gets all from here anyway
     this.#parent = undefined;
     this.#role = "call";
-    if (joined === undefined) {
-      this.#unit = this;
-      this.#ties = { outer: around, work };
-      this.#call.ties.committed = undefined;
-    } else this.#ties = { outer: around, joined };
+    this.#ties = { unit: joined === undefined ? this : units[0], outer: around, joined };
+    if (joined !== undefined) return;
+    this.#ties.work = work;
+    this.#call.ties.committed = undefined;
   }
 
   #start(invoke: Invoke, level: Level | undefined): Promise<unknown> {

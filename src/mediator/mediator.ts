@@ -153,13 +153,19 @@ export class Mediator implements App<never>, CascadeRuntime {
       if (frame.close()) await this.#followUp(frame, result);
     } catch (error) {
       frame.drop(dropReason(frame));
-      // What follows from a commit is done to its end, whatever failed around it.
-      if (frame.hasEmissions) await this.#followUp(frame, result).catch(() => {});
+      if (frame.hasEmissions) return this.#failLate(frame, error);
       this.#lifecycle.leave();
       throw error;
     }
     this.#lifecycle.leave();
     return result;
+  }
+
+  /** What follows from a commit is done to its end, whatever has failed around it. */
+  async #failLate(frame: Frame, error: unknown): Promise<never> {
+    await this.#followUp(frame, undefined).catch(() => {}); // the observer has seen it
+    this.#lifecycle.leave();
+    throw error;
   }
 
   async #runWatched(
