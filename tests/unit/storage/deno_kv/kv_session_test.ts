@@ -380,6 +380,32 @@ Deno.test("read() gives nothing of a lane before all that waits of it, however m
   assert.deepEqual(given, [...ids, "last"]);
 });
 
+Deno.test("read() that has no room for all of a lane gives nothing behind it", async () => {
+  using opened = await openStorage();
+  const { storage, clock } = opened;
+  const [a, b] = ["key 0", otherKeyOf("key 0")];
+  const session = storage.outbox.open(SESSION);
+  for (const [key, ids] of [[a, "a1 a2 a3"], [b, "b1 b2 b3"]] as const) {
+    await storage.outbox.store(messagesOf(ids, { key }));
+  }
+  const rows = await session.read(10);
+  await session.settle(rows.map((row) => failed(row, 1_000)));
+  await clock.advance(1_000);
+  const first = [...await session.read(4)];
+  assert.equal(first.length, 4);
+  await storage.outbox.store([messageOf("a4", { key: a }), messageOf("b4", { key: b })]);
+  const given = [...first];
+  for (let rows = await session.read(4); given.length < 8; rows = await session.read(4)) {
+    given.push(...rows);
+    await session.settle(rows.map(published));
+    if (rows.length === 0) await session.settle(first.splice(0).map(published));
+  }
+  for (const lane of ["a", "b"]) {
+    const ids = idsOf(given).filter((id) => id.startsWith(lane));
+    assert.deepEqual(ids, ids.toSorted());
+  }
+});
+
 Deno.test("read() knows all lanes that wait, however many they are", async () => {
   using opened = await openStorage();
   const { storage } = opened;
