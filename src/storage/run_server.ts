@@ -2,8 +2,8 @@ import type { ReplayEvent, ReplayLog, ReplayReader } from "../stream/mod.ts";
 import type { ReplayAsk, ReplayExchange } from "./replay_exchange.ts";
 
 /** How far it may be ahead of its reader at the most, whatever the log keeps. */
-const ANSWERS_AHEAD = 8;
-const EVENTS_AHEAD = 1_000;
+const ANSWERS_AHEAD = 64;
+const EVENTS_AHEAD = 4_000;
 const BYTES_AHEAD = 1_048_576;
 
 /** An answer to a reader: events, or that there are no more of them, or no such run. */
