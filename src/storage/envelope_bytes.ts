@@ -6,6 +6,9 @@ const MARK = [0xc0, 0x5c];
 /** The version of the form. Whoever reads a newer one has to stop, as it would lose what it cannot read. */
 const VERSION = 1;
 const HEAD = MARK.length + 1;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The lengths of the attributes and of the body stand before them, in 4 bytes each. */
 const LENGTHS = 8;
 
@@ -33,7 +36,6 @@ type Attributes = readonly [
  * @throws {RangeError} If the time of one is none.
  */
 export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array {
-  const encoder = new TextEncoder();
   const parts = envelopes.map((envelope) => ({
     attributes: encoder.encode(JSON.stringify(attributesOf(envelope))),
     body: envelope.body,
@@ -68,12 +70,10 @@ export function decodeEnvelopes(bytes: Uint8Array): Envelope[] {
     throw new TypeError("Cannot read messages as the bytes hold none");
   }
   if (version > VERSION) throw new SchemaVersionError(version, VERSION);
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const envelopes: Envelope[] = [];
   for (let at = HEAD; at < bytes.length;) {
-    const bodyAt = at + LENGTHS + lengthAt(view, at);
-    const end = bodyAt + lengthAt(view, at + 4);
+    const bodyAt = at + LENGTHS + lengthAt(bytes, at);
+    const end = bodyAt + lengthAt(bytes, at + 4);
     if (end > bytes.length) throw new TypeError("Cannot read messages as the bytes are cut off");
     const attributes = JSON.parse(decoder.decode(bytes.subarray(at + LENGTHS, bodyAt)));
     envelopes.push(envelopeOf(attributes, new Uint8Array(bytes.subarray(bodyAt, end))));
@@ -105,11 +105,12 @@ function attributesOf(envelope: Envelope): readonly unknown[] {
   return attributes.slice(0, attributes.findLastIndex((attribute) => attribute !== null) + 1);
 }
 
-function lengthAt(view: DataView, at: number): number {
-  if (at + 4 > view.byteLength) {
+function lengthAt(bytes: Uint8Array, at: number): number {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+  if (a === undefined || b === undefined || c === undefined || d === undefined) {
     throw new TypeError("Cannot read messages as the bytes are cut off");
   }
-  return view.getUint32(at);
+  return a * 0x1000000 + (b << 16) + (c << 8) + d;
 }
 
 function envelopeOf(attributes: unknown, body: Uint8Array): Envelope {

@@ -3,15 +3,16 @@ import type { Envelope } from "../../message/mod.ts";
 import { decodeEnvelopes, laneOf } from "../mod.ts";
 import type { PostgresLogAccess } from "../postgres/mod.ts";
 import { LogPosition, type LogTransaction } from "./log_position.ts";
-import type { Lsn } from "./lsn.ts";
+import { type Lsn, parseLsn } from "./lsn.ts";
 import type { LogSink } from "./replication_stream.ts";
 
 /** A message that stands in the log and in no table. */
 export interface LogMessage {
   /** Tells it from all others of the log. It is the same whenever the log is read. */
   readonly position: string;
-  /** Its place in its lane, among all that tables have of it too. Later ones have greater ones. */
-  readonly place: bigint;
+  /** Where its entry of the log stands, and how many messages stand before it in there. */
+  readonly entryLsn: string;
+  readonly entryIndex: number;
   /** How many came before it. */
   readonly number: number;
   readonly transaction: LogTransaction;
@@ -110,6 +111,14 @@ export class LogFeed implements LogSink {
     return taken;
   }
 
+  /**
+   * The place of a message in its lane, among all that tables have of it too: later ones have greater
+   * ones, as an entry has more bytes than messages.
+   */
+  placeOf({ entryLsn, entryIndex }: LogMessage): bigint {
+    return this.#base + parseLsn(entryLsn) + BigInt(entryIndex);
+  }
+
   /** A message is done. */
   settle({ transaction, position }: LogMessage): void {
     transaction.open--;
@@ -137,7 +146,7 @@ export class LogFeed implements LogSink {
       this.#transaction = undefined;
     } else if (this.#transaction?.lsn !== lsn) { // else the connection broke in the middle of it
       const none = { endLsn: undefined, messages: 0, hasRows: false, open: 0, settled: [] };
-      this.#transaction = { lsn, xid, committedAt, ...none };
+      this.#transaction = { lsn, name: `${lsn}/`, xid, committedAt, ...none };
       this.#position.begin(this.#transaction);
     }
   }
@@ -156,25 +165,26 @@ export class LogFeed implements LogSink {
     this.#rows.push(transaction);
   }
 
-  message(prefix: string, content: Uint8Array, lsn: Lsn): void {
+  message(prefix: string, content: Uint8Array, entryLsn: string): void {
     const transaction = this.#transaction;
     if (transaction === undefined || prefix !== this.#options.access.prefix) return;
     const wasFull = this.#isFull;
-    let place = this.#base + lsn; // an entry has more bytes than messages
-    for (const found of messagesIn(content, prefix)) {
-      place++;
+    const { envelopes, error } = contentOf(content, prefix);
+    for (const [entryIndex, envelope] of envelopes.entries()) {
       const index = this.#index++;
       if (index < transaction.messages) continue;
       transaction.messages++;
-      const position = `${transaction.lsn}/${index}`;
+      const position = transaction.name + index;
       if (this.#settled.has(position)) {
         transaction.settled.push(position);
         continue;
       }
       transaction.open++;
-      const lane = laneOf(found.envelope);
-      this.#messages.push({ ...found, position, place, number: this.#count++, transaction, lane });
-      this.#bytes += found.envelope.body.length;
+      const lane = laneOf(envelope);
+      const number = this.#count++;
+      const place = { entryLsn, entryIndex };
+      this.#messages.push({ position, ...place, number, transaction, lane, envelope, error });
+      this.#bytes += envelope.body.length;
     }
     if (!wasFull && this.#isFull) this.#options.onChange("messages"); // it may be long to its end
   }
@@ -214,12 +224,12 @@ export class LogFeed implements LogSink {
 }
 
 /** Bytes that make no sense are one message, so that somebody can look at them. */
-function messagesIn(
+function contentOf(
   content: Uint8Array,
   prefix: string,
-): ReadonlyArray<Pick<LogMessage, "envelope" | "error">> {
+): { readonly envelopes: readonly Envelope[]; readonly error: unknown } {
   try {
-    return decodeEnvelopes(content).map((envelope) => ({ envelope, error: undefined }));
+    return { envelopes: decodeEnvelopes(content), error: undefined };
   } catch (error) {
     if (error instanceof SluiceError) throw error; // a newer version may make sense of it
     const id = crypto.randomUUID();
@@ -234,6 +244,6 @@ function messagesIn(
       headers: {},
       body: new Uint8Array(content),
     };
-    return [{ envelope, error }];
+    return { envelopes: [envelope], error };
   }
 }

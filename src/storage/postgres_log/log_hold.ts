@@ -73,9 +73,11 @@ export class LogHold {
 
   /** Writes down what became of rows. */
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
-    const isMessage = ({ row }: OutboxOutcome) => this.#messages.has(row.position);
-    const messages = outcomes.filter(isMessage);
-    const rows = outcomes.filter((outcome) => !isMessage(outcome));
+    const messages: OutboxOutcome[] = [];
+    const rows: OutboxOutcome[] = [];
+    for (const outcome of outcomes) {
+      (this.#messages.has(outcome.row.position) ? messages : rows).push(outcome);
+    }
     if (rows.length > 0) await this.#rows.settle(rows);
     if (messages.length > 0 && await this.#messages.settle(messages)) this.makeTableDue();
   }

@@ -1,7 +1,7 @@
 import { LeaseLostError, type OutboxOutcome, type OutboxRow } from "../mod.ts";
 import type { LogFeed, LogMessage } from "./log_feed.ts";
 import type { LogStore } from "./log_store.ts";
-import { blocksLane, burialOf, type Move, movesOf } from "./move.ts";
+import { blocksLane, burialOf, moveOf, type PlacedMove } from "./move.ts";
 
 /** What {@linkcode LogMessages} works on. */
 export interface LogMessagesOptions {
@@ -55,8 +55,9 @@ export class LogMessages {
       if (taken.length === 0) return [];
       const free = await this.#sort(taken);
       // Meanwhile something in front of them may have failed.
-      const given = free.filter(({ lane }) => !this.#isHeld(lane));
-      this.#putBack(free.filter(({ lane }) => this.#isHeld(lane)));
+      const held = free.filter(({ lane }) => this.#isHeld(lane));
+      const given = held.length === 0 ? free : free.filter(({ lane }) => !this.#isHeld(lane));
+      this.#putBack(held);
       if (given.length > 0) return given.map((message) => this.#give(message));
     }
   }
@@ -67,21 +68,27 @@ export class LogMessages {
    * @throws {LeaseLostError} If the session has lost the slot; nothing is written then.
    */
   async settle(outcomes: readonly OutboxOutcome[]): Promise<boolean> {
-    const { store, owner, onLease } = this.#options;
-    const all = outcomes.map((outcome) => ({ outcome, message: this.#messageOf(outcome) }));
-    const returned = all.filter(({ outcome }) => outcome.outcome === "returned");
-    const moves = all.flatMap(({ message, outcome }) => movesOf(message, outcome));
-    const blocking = moves.filter(blocksLane);
-    for (const { message } of [...returned, ...blocking]) this.#turnedBack.add(message.lane);
-    const done = all.filter((each) => !returned.includes(each)).map(({ message }) => message);
+    const { feed, store, owner, onLease } = this.#options;
+    const done: LogMessage[] = [];
+    const returned: LogMessage[] = [];
+    const moves: PlacedMove[] = [];
+    for (const outcome of outcomes) {
+      const message = this.#messageOf(outcome);
+      (outcome.outcome === "returned" ? returned : done).push(message);
+      const move = moveOf(message, outcome);
+      if (move !== undefined) moves.push({ ...move, place: feed.placeOf(message) });
+    }
+    const blocking = moves.filter(blocksLane).map(({ message }) => message);
+    for (const { lane } of [...returned, ...blocking]) this.#turnedBack.add(lane);
     const leftMs = moves.length === 0
       ? await store.leftMs(owner)
       : await store.move(owner, this.#settledWith(done), moves);
     if (leftMs === undefined) throw new LeaseLostError();
-    for (const { message } of blocking) this.#blocked.add(message.lane);
-    for (const { message } of all) this.#land(message);
+    for (const { lane } of blocking) this.#blocked.add(lane);
+    for (const message of done) this.#land(message);
+    for (const message of returned) this.#land(message);
     this.#finish(done);
-    this.#putBack(returned.map(({ message }) => message));
+    this.#putBack(returned);
     await onLease(leftMs);
     return moves.length > 0;
   }
@@ -110,7 +117,7 @@ export class LogMessages {
   /** Puts into tables what belongs there, and resolves to the others. */
   async #sort(picked: readonly LogMessage[]): Promise<readonly LogMessage[]> {
     const moves = picked.flatMap((message) => this.#unreadMoveOf(message));
-    const isBlocked = picked.some(({ lane }) => this.#blocked.has(lane));
+    const isBlocked = this.#blocked.size > 0 && picked.some(({ lane }) => this.#blocked.has(lane));
     if (moves.length === 0 && !isBlocked) return picked;
     let rest = picked;
     try {
@@ -127,7 +134,7 @@ export class LogMessages {
     }
   }
 
-  async #move(moves: readonly Move[]): Promise<void> {
+  async #move(moves: readonly PlacedMove[]): Promise<void> {
     const { store, owner } = this.#options;
     const messages = moves.map(({ message }) => message);
     const leftMs = await store.move(owner, this.#settledWith(messages), moves);
@@ -140,7 +147,12 @@ export class LogMessages {
   async #divert(messages: readonly LogMessage[]): Promise<ReadonlySet<string>> {
     if (messages.length === 0) return new Set();
     const { feed, store, owner } = this.#options;
-    const result = await store.divert(owner, feed.settled, messages);
+    const moves = messages.map((message): PlacedMove => ({
+      message,
+      place: feed.placeOf(message),
+      o: "h",
+    }));
+    const result = await store.divert(owner, feed.settled, moves);
     if (result === undefined) throw new LeaseLostError();
     for (const { lane, position } of messages) {
       if (!result.has(position)) this.#blocked.delete(lane);
@@ -150,12 +162,14 @@ export class LogMessages {
   }
 
   /** Messages of topics that the session does not take go where others find them. */
-  #unreadMoveOf(message: LogMessage): Move[] {
-    const { topics } = this.#options;
-    if (message.error !== undefined) return [burialOf(message)];
-    return topics === undefined || topics.includes(message.envelope.topic)
-      ? []
-      : [{ message, o: "h" }];
+  #unreadMoveOf(message: LogMessage): PlacedMove[] {
+    const { feed, topics } = this.#options;
+    const isTaken = topics === undefined || topics.includes(message.envelope.topic);
+    if (message.error === undefined && isTaken) return [];
+    const place = feed.placeOf(message);
+    return [
+      message.error === undefined ? { message, place, o: "h" } : { ...burialOf(message), place },
+    ];
   }
 
   #give(message: LogMessage): OutboxRow {

@@ -4,6 +4,8 @@ import { laterOf, type Lsn } from "./lsn.ts";
 export interface LogTransaction {
   /** Where its commit stands. */
   readonly lsn: Lsn;
+  /** What the positions of its messages begin with. */
+  readonly name: string;
   /** The lower 32 bits of its number. */
   readonly xid: number;
   readonly committedAt: Date;

@@ -1,9 +1,9 @@
 import { anyPartition, base64, laneOf, partitionOf } from "../mod.ts";
 import type { PostgresLogAccess } from "../postgres/mod.ts";
-import type { LogMessage, SlotNotes } from "./log_feed.ts";
+import type { SlotNotes } from "./log_feed.ts";
 import { type LogStatements, logStatements, type MovedMessage } from "./log_statements.ts";
 import { formatLsn, type Lsn, parseLsn } from "./lsn.ts";
-import type { Move } from "./move.ts";
+import type { PlacedMove } from "./move.ts";
 
 /** What the tables know of a slot, and where messages go that cannot be published at once. */
 export class LogStore {
@@ -48,7 +48,7 @@ export class LogStore {
   async move(
     owner: string,
     settled: readonly string[],
-    moves: readonly Move[],
+    moves: readonly PlacedMove[],
   ): Promise<number | undefined> {
     const [row] = await this.#write(this.#statements.move, owner, settled, moves);
     return row === undefined ? undefined : Number(row.state);
@@ -61,9 +61,8 @@ export class LogStore {
   async divert(
     owner: string,
     settled: readonly string[],
-    messages: readonly LogMessage[],
+    moves: readonly PlacedMove[],
   ): Promise<ReadonlySet<string> | undefined> {
-    const moves = messages.map((message): Move => ({ message, o: "h" }));
     const [row] = await this.#write(this.#statements.divert, owner, settled, moves);
     if (row === undefined) return undefined;
     return new Set<string>(JSON.parse(String(row.moved ?? "[]")));
@@ -95,14 +94,14 @@ where slot_name = $1::text and active_pid = $2::text::integer`,
     return parseLsn(String(row?.lsn));
   }
 
-  #write(text: string, owner: string, settled: readonly string[], moves: readonly Move[]) {
+  #write(text: string, owner: string, settled: readonly string[], moves: readonly PlacedMove[]) {
     const rows = moves.map((move) => this.#rowOf(move));
     const parameters = [owner, this.#slot, JSON.stringify(settled), JSON.stringify(rows)];
     return this.#access.query(text, parameters);
   }
 
-  #rowOf({ message, ...outcome }: Move): MovedMessage {
-    const { envelope, error, place, position, transaction } = message;
+  #rowOf({ message, place, ...outcome }: PlacedMove): MovedMessage {
+    const { envelope, error, position, transaction } = message;
     const { storable, attributesOf } = this.#access;
     const { topic, key, id, type, body } = envelope;
     return {

@@ -7,24 +7,30 @@ export interface Move extends Pick<MovedMessage, "o" | "e" | "m" | "q"> {
   readonly message: LogMessage;
 }
 
+/** A move, and where it leads to. */
+export interface PlacedMove extends Move {
+  /** The place of the message in its lane. */
+  readonly place: bigint;
+}
+
 /** The longest delay that leaves the database a time that it knows: about 30 years. */
 const MAX_DELAY_MS = 1e12;
 
 /** Where a message goes that was given; nowhere if it is done, or stays in the log. */
-export function movesOf(message: LogMessage, outcome: OutboxOutcome): Move[] {
+export function moveOf(message: LogMessage, outcome: OutboxOutcome): Move | undefined {
   switch (outcome.outcome) {
     case "failed": {
       const { error: e, retryAfterMs } = outcome;
-      return [{ message, o: "f", e, m: Math.min(Math.max(0, retryAfterMs), MAX_DELAY_MS) }];
+      return { message, o: "f", e, m: Math.min(Math.max(0, retryAfterMs), MAX_DELAY_MS) };
     }
     case "dead": {
       const q = message.envelope.key !== undefined && !outcome.continues;
-      return [{ message, o: "d", e: outcome.error, q }];
+      return { message, o: "d", e: outcome.error, q };
     }
     case "held":
-      return [{ message, o: "h" }];
+      return { message, o: "h" };
     default:
-      return [];
+      return undefined;
   }
 }
 

@@ -11,8 +11,11 @@ export interface LogSink {
   insert(schema: string, table: string): void;
   /** Whether it is of use to know of more rows of the transaction. */
   readonly wantsRows: boolean;
-  /** The transaction has left a message at `lsn`. The content is valid during the call alone. */
-  message(prefix: string, content: Uint8Array, lsn: Lsn): void;
+  /**
+   * The transaction has left a message at a place, which is told as Postgres writes it. The content is
+   * valid during the call alone.
+   */
+  message(prefix: string, content: Uint8Array, lsn: string): void;
   /** The transaction ends. */
   commit(endLsn: Lsn): void;
   /** All that the server has to tell of what stands before `lsn` has been told. */
@@ -178,7 +181,7 @@ export class ReplicationStream {
       case "insert":
         return this.#sink.insert(message.relation.schema, message.relation.name);
       case "message":
-        return this.#sink.message(message.prefix, message.content, lsnOf(message.messageLsn));
+        return this.#sink.message(message.prefix, message.content, message.messageLsn ?? "0/0");
       case "commit":
         return this.#sink.commit(lsnOf(message.commitEndLsn));
     }
