@@ -36,28 +36,6 @@ const LATENCIES = 400;
 
 type Storage = PostgresStorage<pg.PoolClient>;
 
-const server = await startPostgres({ isOwn: true, settings: { synchronous_commit: "on" } });
-console.log(`Postgres ${server.version}, Deno ${Deno.version.deno}, ${COUNT} messages at a time`);
-console.log("| what | bare client | log tail | ratio |\n| --- | --- | --- | --- |");
-for (const appendTo of ["table", "log"] as const) {
-  await using database = await server.createDatabase();
-  const pool = new pg.Pool({ connectionString: database.url, max: 8 });
-  pool.on("error", () => {});
-  const storage = postgresStorage(fromPg(pool), { appendTo });
-  await storage.migrate();
-  const tail = postgresLogTail({ storage, connection: database.url, slot: database.name });
-  await tail.prepare();
-  const bare = await Bare.create(pool, database);
-  const stamps = new Stamps();
-  const relay = outboxRelay({ source: tail, broker: stamps });
-  await measureRates({ pool, storage, relay, bare, appendTo });
-  await measureLatencies({ database, storage, relay, bare, stamps, appendTo });
-  await tail.drop();
-  await bare.drop(pool);
-  await pool.end();
-}
-await server.stop();
-
 async function measureRates({ pool, storage, relay, bare, appendTo }: {
   readonly pool: pg.Pool;
   readonly storage: Storage;
@@ -267,3 +245,25 @@ class Bare {
     await following;
   }
 }
+
+const server = await startPostgres({ isOwn: true, settings: { synchronous_commit: "on" } });
+console.log(`Postgres ${server.version}, Deno ${Deno.version.deno}, ${COUNT} messages at a time`);
+console.log("| what | bare client | log tail | ratio |\n| --- | --- | --- | --- |");
+for (const appendTo of ["table", "log"] as const) {
+  await using database = await server.createDatabase();
+  const pool = new pg.Pool({ connectionString: database.url, max: 8 });
+  pool.on("error", () => {});
+  const storage = postgresStorage(fromPg(pool), { appendTo });
+  await storage.migrate();
+  const tail = postgresLogTail({ storage, connection: database.url, slot: database.name });
+  await tail.prepare();
+  const bare = await Bare.create(pool, database);
+  const stamps = new Stamps();
+  const relay = outboxRelay({ source: tail, broker: stamps });
+  await measureRates({ pool, storage, relay, bare, appendTo });
+  await measureLatencies({ database, storage, relay, bare, stamps, appendTo });
+  await tail.drop();
+  await bare.drop(pool);
+  await pool.end();
+}
+await server.stop();
