@@ -1,6 +1,6 @@
 import type { ReplayEvent, ReplayReader } from "../stream/mod.ts";
 import type { ReplayAsk } from "./replay_exchange.ts";
-import { conversationLost, type ReplayNode } from "./replay_node.ts";
+import type { ReplayNode } from "./replay_node.ts";
 import type { ReadAnswer } from "./run_server.ts";
 
 /** Reads a run that is at another node. */
@@ -63,7 +63,7 @@ export class RemoteReader implements ReplayReader {
   /** Says that it has dealt with the answers so far, and wants more. */
   async #want(): Promise<void> {
     this.#ask = { ...this.#ask, wanted: this.#next + 1 };
-    if (!await this.#node.exchange.want(this.#ask) && !this.#isOver) throw conversationLost();
+    await this.#node.exchange.want(this.#ask);
   }
 
   async #answer(number: number): Promise<ReadAnswer | undefined> {

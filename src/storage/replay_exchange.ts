@@ -62,8 +62,8 @@ export interface ReplayExchange {
   find(run: string): Promise<RunPlace | undefined>;
   /** Begins a conversation, and wakes the node that is asked; gives `false` if that is not known. */
   ask(ask: ReplayAsk): Promise<boolean>;
-  /** Asks for more in a conversation, and wakes the node; gives `false` if the conversation is lost. */
-  want(ask: ReplayAsk): Promise<boolean>;
+  /** Asks for more in a conversation, and wakes the node; does nothing if the conversation is lost. */
+  want(ask: ReplayAsk): Promise<void>;
   /** What a node is asked by nodes that are not silent. */
   asksOf(node: string): Promise<readonly ReplayAsk[]>;
   /** Sends an answer, and wakes who has asked. Answers are texts of any length, numbered from 0. */

@@ -19,7 +19,7 @@ const FIRST_WAIT_MS = 2;
 const LAST_WAIT_MS = 200;
 
 /** The error of a conversation that is not known any more, while the run may well go on. */
-export function conversationLost(): Error {
+function conversationLost(): Error {
   return new Error("Cannot read the run as the conversation with its node was lost");
 }
 

@@ -39,6 +39,18 @@ export const replayLogEdgeCases: ReadonlyArray<ConformanceCase<ReplayLogHarness>
     },
   },
   {
+    name: "close() ends a read that waits in another process",
+    run: async ({ log, second, advance }) => {
+      await log.create("run", "ada");
+      const reader = await mustOpen(await second(), 0);
+      const reading = reader.read();
+      await advance(1_000);
+      await reader.close();
+      expectSame("What was read", await reading, undefined);
+      expectSame("What comes after it", await reader.read(), undefined);
+    },
+  },
+  {
     name: "append() keeps what a connected reader was given and has not dealt with",
     run: async ({ log }) => {
       const writer = await log.create("run", "ada");

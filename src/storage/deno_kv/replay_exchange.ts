@@ -95,13 +95,12 @@ export class KvReplayExchange implements ReplayExchange {
     return true;
   }
 
-  async want(ask: ReplayAsk): Promise<boolean> {
+  async want(ask: ReplayAsk): Promise<void> {
     const key = this.#key("link", ask.node, ask.link);
     const { versionstamp } = await this.#get(key);
-    if (versionstamp === null) return false;
+    if (versionstamp === null) return;
     // Nobody else writes it, but for who deletes it.
-    const operation = this.#database.kv.atomic().check({ key, versionstamp }).set(key, ask);
-    return await this.#database.commit(operation) !== undefined;
+    await this.#commit((atomic) => atomic.check({ key, versionstamp }).set(key, ask));
   }
 
   async asksOf(node: string): Promise<readonly ReplayAsk[]> {

@@ -64,10 +64,9 @@ export class PostgresReplayExchange implements ReplayExchange {
     }
   }
 
-  async want(ask: ReplayAsk): Promise<boolean> {
+  async want(ask: ReplayAsk): Promise<void> {
     const { link, wanted } = ask;
-    const { want } = this.#statements;
-    return (await this.#run(want, link, String(wanted - 1), JSON.stringify(ask))).length > 0;
+    await this.#run(this.#statements.want, link, String(wanted - 1), JSON.stringify(ask));
   }
 
   async asksOf(node: string): Promise<readonly ReplayAsk[]> {

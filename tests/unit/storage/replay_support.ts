@@ -32,6 +32,8 @@ export class ReplayPlace implements AsyncDisposable {
   readonly counts: Map<Action, number> = new Map();
   /** How often each thing fails before it works. */
   readonly failures: Map<Action, number> = new Map();
+  /** What each thing waits for. */
+  readonly holds: Map<Action, Promise<void>> = new Map();
   readonly #logs: SharedReplayLog[] = [];
 
   /** Opens a log as another process would, with the limits of the port's cases unless there are others. */
@@ -95,9 +97,8 @@ export class ReplayPlace implements AsyncDisposable {
         return Promise.resolve(isKnown);
       },
       want: (ask) => {
-        const isKnown = this.asks.has(ask.link);
-        if (isKnown) this.asks.set(ask.link, ask);
-        return Promise.resolve(isKnown);
+        if (this.asks.has(ask.link)) this.asks.set(ask.link, ask);
+        return Promise.resolve();
       },
       asksOf: (node) =>
         Promise.resolve(
@@ -122,12 +123,13 @@ export class ReplayPlace implements AsyncDisposable {
   #failing(exchange: ReplayExchange): ReplayExchange {
     const wrap =
       <A extends unknown[], R>(action: Action, act: (...args: A) => Promise<R>) =>
-      (...args: A): Promise<R> => {
+      async (...args: A): Promise<R> => {
         this.counts.set(action, (this.counts.get(action) ?? 0) + 1);
+        await this.holds.get(action);
         const failures = this.failures.get(action) ?? 0;
-        if (failures === 0) return act(...args);
+        if (failures === 0) return await act(...args);
         this.failures.set(action, failures - 1);
-        return Promise.reject(new Error(`The database cannot ${action}`));
+        throw new Error(`The database cannot ${action}`);
       };
     return {
       beat: wrap("beat", exchange.beat),

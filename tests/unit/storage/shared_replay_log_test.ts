@@ -61,6 +61,71 @@ Deno.test("read() elsewhere gives each event once, however the events come and a
   }
 });
 
+Deno.test("open() elsewhere finds the place before what was read last, however much that was", async () => {
+  for (let count = 0; count < 12; count++) {
+    await using place = new ReplayPlace();
+    const { elsewhere, writer, reader } = await connected(place, { maxEvents: 6 });
+    const writing = (async () => {
+      for (let n = 1;; n++) {
+        await writer.wanted();
+        await writer.append(item(`${n}`));
+      }
+    })().catch(() => {});
+    let [before, position] = [0, 1];
+    for (let n = 0; n < count; n++) {
+      before = position;
+      position += (await outcome(place, reader.read()))?.length ?? NaN;
+    }
+    await place.advance(2_000);
+    await outcome(place, reader.close());
+    const again = await outcome(place, elsewhere.open("run", "ada", before));
+    assert.deepEqual(
+      (await outcome(place, again?.read() ?? Promise.reject()))?.[0],
+      item(`${before}`),
+    );
+    await outcome(place, elsewhere.delete("run", "ada"));
+    await writing;
+  }
+});
+
+Deno.test("wanted() waits until a reader elsewhere asks", async () => {
+  await using place = new ReplayPlace();
+  const [log, elsewhere] = [place.open(), place.open()];
+  const writer = await outcome(place, log.create("run", "ada"));
+  const reader = await outcome(place, elsewhere.open("run", "ada", 0));
+  let isWanted = false;
+  writer.wanted().then(() => isWanted = true, () => {});
+  await place.advance(10_000);
+  assert.equal(isWanted, false);
+  const reading = reader?.read();
+  await place.advance(1_000);
+  assert.equal(isWanted, true);
+  await writer.append(item("0"));
+  assert.deepEqual(await outcome(place, reading ?? Promise.reject()), [item("0")]);
+});
+
+Deno.test("read() elsewhere is told of the end once", async () => {
+  await using place = new ReplayPlace();
+  const { writer, reader } = await connected(place);
+  const reading = reader.read();
+  await outcome(place, writer.wanted());
+  await writer.append({ ...item("1"), isLast: true });
+  assert.equal((await outcome(place, reading))?.length, 1);
+  await place.advance(5_000);
+  assert.equal(place.counts.get("answer"), 4);
+  assert.equal(await outcome(place, reader.read()), undefined);
+});
+
+Deno.test("close() elsewhere ends a read that waits", async () => {
+  await using place = new ReplayPlace();
+  const { reader } = await connected(place);
+  const reading = reader.read();
+  await place.advance(1_000);
+  await outcome(place, reader.close());
+  assert.equal(await outcome(place, reading), undefined);
+  assert.equal(await outcome(place, reader.read()), undefined);
+});
+
 Deno.test("read() elsewhere asks seldom while events come one by one", async () => {
   await using place = new ReplayPlace();
   const { writer, reader } = await connected(place, { maxEvents: 5_000 });
@@ -201,8 +266,11 @@ Deno.test("create() keeps nothing of a run that cannot be made known", async () 
 Deno.test("create() keeps nothing of a run whose time is over at once", async () => {
   await using place = new ReplayPlace();
   const log = place.open({ graceMs: 0 });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  place.holds.set("register", promise);
   const creating = log.create("a", "ada");
-  await place.clock.advance(0);
+  await place.advance(100);
+  resolve();
   const writer = await outcome(place, creating);
   await place.advance(1_000);
   assert.equal(writer.signal.aborted, true);
@@ -218,7 +286,7 @@ Deno.test("close() ends the runs of its process, and all that it does", async ()
   const closing = log.close();
   await outcome(place, closing);
   assert.equal(writer.signal.aborted, true);
-  assert.equal(place.runs.size, 0);
+  assert.deepEqual([place.runs.size, place.nodes.size], [0, 1]);
   await outcome(place, elsewhere.close());
   await outcome(place, open.close());
   assert.equal(place.clock.pendingTimers, 0);
