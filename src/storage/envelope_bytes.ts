@@ -59,7 +59,7 @@ export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array {
 }
 
 /**
- * Makes envelopes of what {@linkcode encodeEnvelopes} has made. They share no memory with it.
+ * Makes envelopes of what {@linkcode encodeEnvelopes} has made. Their bodies are parts of the bytes.
  *
  * @throws {SchemaVersionError} If a newer version of this library has made them.
  * @throws {TypeError} If they were made by something else.
@@ -76,7 +76,7 @@ export function decodeEnvelopes(bytes: Uint8Array): Envelope[] {
     const end = bodyAt + lengthAt(bytes, at + 4);
     if (end > bytes.length) throw new TypeError("Cannot read messages as the bytes are cut off");
     const attributes = JSON.parse(decoder.decode(bytes.subarray(at + LENGTHS, bodyAt)));
-    envelopes.push(envelopeOf(attributes, new Uint8Array(bytes.subarray(bodyAt, end))));
+    envelopes.push(envelopeOf(attributes, bytes.subarray(bodyAt, end)));
     at = end;
   }
   return envelopes;

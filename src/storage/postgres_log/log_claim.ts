@@ -53,6 +53,15 @@ async function claimFor(
   const onLease = async (leftMs: number) => {
     if (leftMs < Math.min(leaseMs, MAX_LEFT_MS) / 2) await session.keep();
   };
-  const messages = new LogMessages({ feed, store, owner, topics, blocked, onLease });
+  const messages = new LogMessages({
+    feed,
+    store,
+    owner,
+    topics,
+    blocked,
+    onLease,
+    leaseMs,
+    now,
+  });
   return new LogHold({ owner, session, feed, messages, pollMs, now });
 }

@@ -2,8 +2,10 @@ import { SluiceError } from "../../errors.ts";
 import type { Envelope } from "../../message/mod.ts";
 import { decodeEnvelopes, laneOf } from "../mod.ts";
 import type { PostgresLogAccess } from "../postgres/mod.ts";
+import { ByteCopies } from "./byte_copies.ts";
 import { LogPosition, type LogTransaction } from "./log_position.ts";
-import { type Lsn, parseLsn } from "./lsn.ts";
+import type { LogEntry } from "./log_entry.ts";
+import type { Lsn } from "./lsn.ts";
 import type { LogSink } from "./replication_stream.ts";
 
 /** A message that stands in the log and in no table. */
@@ -11,7 +13,7 @@ export interface LogMessage {
   /** Tells it from all others of the log. It is the same whenever the log is read. */
   readonly position: string;
   /** Where its entry of the log stands, and how many messages stand before it in there. */
-  readonly entryLsn: string;
+  readonly entryLsn: number;
   readonly entryIndex: number;
   /** How many came before it. */
   readonly number: number;
@@ -33,7 +35,7 @@ export interface SlotNotes {
 
 /** What {@linkcode LogFeed} needs. */
 export interface LogFeedOptions {
-  /** Which messages and which table are meant. */
+  /** Which table is meant, and what messages are called that nobody can make sense of. */
   readonly access: Pick<PostgresLogAccess, "prefix" | "schema" | "tableName">;
   /** How many messages it keeps, at most about, until they are taken. */
   readonly maxMessages: number;
@@ -56,6 +58,7 @@ export class LogFeed implements LogSink {
   readonly #messages: LogMessage[] = [];
   #bytes = 0;
   #count = 0;
+  readonly #copies: ByteCopies = new ByteCopies();
   readonly #rows: LogTransaction[] = [];
   #transaction: LogTransaction | undefined;
   /** How many of the messages of the transaction the connection has told of. */
@@ -116,7 +119,7 @@ export class LogFeed implements LogSink {
    * ones, as an entry has more bytes than messages.
    */
   placeOf({ entryLsn, entryIndex }: LogMessage): bigint {
-    return this.#base + parseLsn(entryLsn) + BigInt(entryIndex);
+    return this.#base + BigInt(entryLsn + entryIndex);
   }
 
   /** A message is done. */
@@ -165,11 +168,11 @@ export class LogFeed implements LogSink {
     this.#rows.push(transaction);
   }
 
-  message(prefix: string, content: Uint8Array, entryLsn: string): void {
+  message({ lsn: entryLsn, content }: LogEntry): void {
     const transaction = this.#transaction;
-    if (transaction === undefined || prefix !== this.#options.access.prefix) return;
+    if (transaction === undefined) return; // it has come before, or stands in none
     const wasFull = this.#isFull;
-    const { envelopes, error } = contentOf(content, prefix);
+    const { envelopes, error } = contentOf(this.#copies.copy(content), this.#options.access.prefix);
     for (const [entryIndex, envelope] of envelopes.entries()) {
       const index = this.#index++;
       if (index < transaction.messages) continue;
@@ -242,7 +245,7 @@ function contentOf(
       correlationId: id,
       contentType: "application/octet-stream",
       headers: {},
-      body: new Uint8Array(content),
+      body: content,
     };
     return { envelopes: [envelope], error };
   }

@@ -38,7 +38,9 @@ export interface LogTailParts {
 
 /** How long a read waits for the log to come to where it ends, in milliseconds. */
 const CATCH_UP_MS = 1_000;
-/** How long the server may have to keep what is done of a log that has nothing to read, in milliseconds. */
+/** How long the server is not told of what is done while there is more to do, in milliseconds. */
+const BUSY_MS = 20;
+/** The same while the log has nothing to read but what is of no use here. */
 const IDLE_MS = 1_000;
 /** When rows are looked for again that were not there though the log had told of them, in milliseconds. */
 const LATE_ROWS_MS = 10;
@@ -94,7 +96,7 @@ export class LogTailSession implements OutboxSession {
       throw new TypeError(`Cannot settle "${id}" as this session does not have it`);
     }
     await this.#guard(() => hold.settle(outcomes));
-    this.#acknowledge(hold);
+    this.#acknowledgeAfter(BUSY_MS, hold);
   }
 
   async keep(): Promise<void> {
@@ -156,20 +158,25 @@ export class LogTailSession implements OutboxSession {
     this.#wakeWaiting();
     const hold = this.#hold;
     if (hold === undefined || this.#end.signal.aborted) return;
-    const { onWake, clock } = this.#parts;
+    const { onWake } = this.#parts;
     if (change === "messages") {
       onWake("log");
     } else if (change === "rows") {
       hold.makeTableDue();
       onWake("table");
-    } else if (clock.now() - this.#acknowledgedAtMs >= IDLE_MS) {
-      this.#acknowledge(hold);
+    } else {
+      this.#acknowledgeAfter(IDLE_MS, hold);
     }
   }
 
   #wakeWaiting(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
+  }
+
+  /** Whoever reads until there is nothing tells the server in the end. */
+  #acknowledgeAfter(durationMs: number, hold: LogHold): void {
+    if (this.#parts.clock.now() - this.#acknowledgedAtMs >= durationMs) this.#acknowledge(hold);
   }
 
   #acknowledge({ feed }: LogHold): void {

@@ -223,7 +223,9 @@ class LogTail implements PostgresLogTail {
         : exponentialBackoff({ initialDelayMs: 100, maxDelayMs: 10_000, ...backoff }),
       look: () => lookAtSlot(access, slot),
       open: (confirmed, sink, signal) => {
-        const stream = { connection, slot, publication, confirmed, timeoutMs, clock, signal };
+        const { prefix } = access;
+        const names = { slot, publication, prefix };
+        const stream = { connection, ...names, confirmed, timeoutMs, clock, signal };
         return ReplicationStream.open(stream, sink);
       },
       onEvent: observing(options.observer),

@@ -1,6 +1,7 @@
 import { LogicalReplicationService, PgoutputPlugin } from "pg-logical-replication";
-import { type Clock, sleep, systemClock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { withDeadline } from "../../resilience/mod.ts";
+import { INSERT, type LogEntry, MESSAGE, readEntry } from "./log_entry.ts";
 import { formatLsn, type Lsn, parseLsn } from "./lsn.ts";
 
 /** Takes what a stream brings, in the order of the log. What it throws ends the stream. */
@@ -11,11 +12,8 @@ export interface LogSink {
   insert(schema: string, table: string): void;
   /** Whether it is of use to know of more rows of the transaction. */
   readonly wantsRows: boolean;
-  /**
-   * The transaction has left a message at a place, which is told as Postgres writes it. The content is
-   * valid during the call alone.
-   */
-  message(prefix: string, content: Uint8Array, lsn: string): void;
+  /** The transaction has left a message with the prefix. Its content is valid during the call alone. */
+  message(entry: LogEntry): void;
   /** The transaction ends. */
   commit(endLsn: Lsn): void;
   /** All that the server has to tell of what stands before `lsn` has been told. */
@@ -30,6 +28,8 @@ export interface StreamOptions {
   readonly connection: Readonly<Record<string, unknown>>;
   readonly slot: string;
   readonly publication: string;
+  /** Which messages are meant. */
+  readonly prefix: string;
   /** Up to where the slot was confirmed. */
   readonly confirmed: Lsn;
   /** How long connecting may take, and how long the server may be silent after it was asked to answer. */
@@ -41,9 +41,6 @@ export interface StreamOptions {
 
 /** How long the good-bye to a server may take that does not answer. */
 const CLOSE_MS = 1_000;
-
-/** What messages about rows that were inserted begin with. */
-const INSERT = 0x49;
 
 /** The messages of `PgoutputPlugin` that are of use here. */
 type Decoded = ReturnType<PgoutputPlugin["parse"]>;
@@ -58,6 +55,9 @@ export class ReplicationStream {
   readonly #service: LogicalReplicationService;
   readonly #sink: LogSink;
   readonly #options: StreamOptions;
+  readonly #prefix: Uint8Array;
+  #socket: Socket | undefined;
+  #isPaused = false;
   #end: (error: unknown) => void = () => {};
   #confirmed: Lsn;
   #isOver = false;
@@ -68,11 +68,11 @@ export class ReplicationStream {
   private constructor(options: StreamOptions, sink: LogSink) {
     this.#options = options;
     this.#sink = sink;
+    this.#prefix = new TextEncoder().encode(options.prefix);
     this.#confirmed = options.confirmed;
     this.#service = new LogicalReplicationService(options.connection, {
       // The timer of the library acknowledges the last place that has come.
       acknowledge: { auto: false, timeoutSeconds: 0 },
-      flowControl: { enabled: true },
     });
     this.ended = new Promise((resolve) => this.#end = resolve);
     this.#service.on("error", (error) => this.#end(error));
@@ -81,8 +81,6 @@ export class ReplicationStream {
         if (asksForAnswer) this.#send(false);
         this.#sink.reached(parseLsn(lsn));
       }));
-    // The library reads nothing more from its socket until the promise is resolved.
-    this.#service.on("data", () => this.#isOver ? undefined : this.#sink.room());
   }
 
   /**
@@ -121,8 +119,7 @@ export class ReplicationStream {
     this.#isOver = true;
     this.#cancelTimer?.();
     this.#end(undefined);
-    // What still waits for room is let through, so that the library reads on and sees the end.
-    await sleep(systemClock, 0);
+    this.#socket?.resume(); // otherwise it would not see its end
     const stopping = this.#service.stop().catch(() => {});
     await withDeadline(CLOSE_MS, () => stopping).catch(() => {});
   }
@@ -134,20 +131,17 @@ export class ReplicationStream {
       publicationNames: [publication],
       messages: true,
     });
-    // As the library keeps back what is to wait for room, and not what the server says about places,
-    // the order of both is that in which they are decoded.
     const plugin = {
       name: decoder.name,
       options: decoder.options,
       start: (...parameters: Parameters<PgoutputPlugin["start"]>) => {
         // Whoever closes it while it connects must not leave a stream behind that nobody knows.
         if (this.#isOver) throw new Error("The stream was closed");
+        this.#socket = socketOf(parameters[0]);
         return decoder.start(...parameters);
       },
       parse: (bytes: Parameters<PgoutputPlugin["parse"]>[0]) =>
-        this.#guard(() => {
-          if (bytes[0] !== INSERT || this.#sink.wantsRows) this.#take(decoder.parse(bytes));
-        }),
+        this.#guard(() => this.#decode(bytes, decoder)),
     };
     return new Promise((resolve, reject) => {
       this.#service.on("start", () => resolve());
@@ -174,14 +168,35 @@ export class ReplicationStream {
     }
   }
 
+  #decode(bytes: Parameters<PgoutputPlugin["parse"]>[0], decoder: PgoutputPlugin): void {
+    const [kind] = bytes;
+    if (kind === MESSAGE) {
+      const entry = readEntry(bytes, this.#prefix);
+      if (entry !== undefined) this.#sink.message(entry);
+    } else if (kind !== INSERT || this.#sink.wantsRows) {
+      this.#take(decoder.parse(bytes));
+    }
+    if (!this.#isPaused) this.#pauseIfFull();
+  }
+
+  /** Without room, nothing more is read from the socket, so that the server has to wait. */
+  #pauseIfFull(): void {
+    const room = this.#sink.room();
+    if (room === undefined) return;
+    this.#isPaused = true;
+    this.#socket?.pause();
+    room.then(() => {
+      this.#isPaused = false;
+      this.#socket?.resume();
+    });
+  }
+
   #take(message: Decoded): void {
     switch (message.tag) {
       case "begin":
         return this.#sink.begin(lsnOf(message.commitLsn), message.xid, timeOf(message.commitTime));
       case "insert":
         return this.#sink.insert(message.relation.schema, message.relation.name);
-      case "message":
-        return this.#sink.message(message.prefix, message.content, message.messageLsn ?? "0/0");
       case "commit":
         return this.#sink.commit(lsnOf(message.commitEndLsn));
     }
@@ -203,11 +218,24 @@ export class ReplicationStream {
       if (!this.#isHeard) {
         return this.#end(new DOMException("The server does not answer", "TimeoutError"));
       }
-      this.#isHeard = this.#sink.room() !== undefined; // then nothing can be heard
+      this.#isHeard = this.#isPaused; // then nothing can be heard
       this.#send(true);
       this.#schedule();
     }, timeoutMs);
   }
+}
+
+/** The connection below a client of `pg`. */
+interface Socket {
+  pause(): unknown;
+  resume(): unknown;
+}
+
+/** The types of `pg` do not tell it, but others that read streams with it rely on it too. */
+function socketOf(client: unknown): Socket {
+  const { stream } = Object(Object(client).connection);
+  if (typeof stream?.pause === "function" && typeof stream.resume === "function") return stream;
+  throw new TypeError("Cannot read the log as this version of pg has no stream that can be paused");
 }
 
 /** The library makes nothing of 0/0, where no transaction can stand. */

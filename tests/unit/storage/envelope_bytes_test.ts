@@ -43,14 +43,13 @@ Deno.test("decodeEnvelopes() gives what encodeEnvelopes() was given", () => {
   }));
 });
 
-Deno.test("decodeEnvelopes() reads bytes that are a part of others, and keeps none of them", () => {
+Deno.test("decodeEnvelopes() reads bytes that are a part of others, and copies none of them", () => {
   const bytes = encodeEnvelopes([plain]);
   const buffer = new Uint8Array(bytes.length + 20);
   buffer.set(bytes, 7);
   const [envelope] = decodeEnvelopes(buffer.subarray(7, 7 + bytes.length));
-  buffer.fill(0);
   assert.deepEqual(envelope, plain);
-  assert.equal(envelope?.body.buffer.byteLength, plain.body.length);
+  assert.equal(envelope?.body.buffer, buffer.buffer);
 });
 
 Deno.test("encodeEnvelopes() takes little more than the bodies", () => {

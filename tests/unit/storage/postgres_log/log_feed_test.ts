@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Envelope } from "../../../../src/message/mod.ts";
 import { encodeEnvelopes, SchemaVersionError } from "../../../../src/storage/mod.ts";
-import { formatLsn } from "../../../../src/storage/postgres_log/lsn.ts";
+import type { LogEntry } from "../../../../src/storage/postgres_log/log_entry.ts";
 import {
   LogFeed,
   type LogFeedOptions,
@@ -31,6 +31,10 @@ function bytesOf(...ids: string[]): Uint8Array {
   return encodeEnvelopes(ids.map(envelope));
 }
 
+function entryOf(lsn: number, ...ids: string[]): LogEntry {
+  return { lsn, content: bytesOf(...ids) };
+}
+
 function feedOf(options: Partial<LogFeedOptions> = {}, more: Partial<SlotNotes> = {}): LogFeed {
   const limits = { maxMessages: 1_000, maxBytes: 1_000_000 };
   const onChange = () => {};
@@ -40,18 +44,17 @@ function feedOf(options: Partial<LogFeedOptions> = {}, more: Partial<SlotNotes> 
 /** A transaction whose commit stands at a place, and takes 10 bytes. */
 function bring(feed: LogFeed, lsn: bigint, ...ids: string[]): void {
   feed.begin(lsn, Number(lsn), AT);
-  ids.forEach((id, n) => feed.message("outbox", bytesOf(id), formatLsn(lsn - 50n + BigInt(n))));
+  ids.forEach((id, n) => feed.message(entryOf(Number(lsn) - 50 + n, id)));
   feed.commit(lsn + 10n);
 }
 
 const idsOf = (feed: LogFeed) => feed.take(1_000).map(({ envelope: { id } }) => id);
 
-Deno.test("LogFeed gives the messages of one prefix, in the order of the log", () => {
+Deno.test("LogFeed gives messages in the order of the log", () => {
   const feed = feedOf();
   bring(feed, 200n, "a1", "b1");
   feed.begin(300n, 3, AT);
-  feed.message("other", bytesOf("x1"), "0/FA");
-  feed.message("outbox", bytesOf("a2", "a3"), "0/104");
+  feed.message(entryOf(260, "a2", "a3"));
   feed.commit(310n);
   const messages = feed.take(1_000);
   assert.deepEqual(messages.map(({ envelope: { id } }) => id), ["a1", "b1", "a2", "a3"]);
@@ -69,8 +72,8 @@ Deno.test("LogFeed gives messages of one entry places of their own, within those
   const feed = feedOf({}, { base: 1_000n });
   const bytes = bytesOf("a1", "a2", "a3");
   feed.begin(900n, 9, AT);
-  feed.message("outbox", bytes, "0/1F4");
-  feed.message("outbox", bytesOf("a4"), formatLsn(500n + BigInt(bytes.length)));
+  feed.message({ lsn: 500, content: bytes });
+  feed.message(entryOf(500 + bytes.length, "a4"));
   const places = feed.take(10).map((message) => feed.placeOf(message));
   assert.deepEqual(places.slice(0, 3), [1_500n, 1_501n, 1_502n]);
   assert.ok((places[3] ?? 0n) > 1_502n);
@@ -101,7 +104,7 @@ Deno.test("LogFeed with nothing open is done up to where the server is, and with
   feed.begin(200n, 2, AT);
   feed.reached(190n);
   assert.equal(feed.done, 150n);
-  feed.message("outbox", bytesOf("a1"), "0/A0");
+  feed.message(entryOf(160, "a1"));
   feed.reached(500n);
   feed.commit(210n);
   assert.equal(feed.done, 150n);
@@ -139,12 +142,12 @@ Deno.test("LogFeed passes over what a new connection tells again", () => {
 Deno.test("LogFeed goes on in the middle of a transaction in which a connection broke", () => {
   const feed = feedOf();
   feed.begin(200n, 2, AT);
-  feed.message("outbox", bytesOf("a1", "a2"), "0/96");
+  feed.message(entryOf(150, "a1", "a2"));
   const [a1, a2] = feed.take(2);
   if (a1 !== undefined) feed.settle(a1);
   feed.begin(200n, 2, AT);
-  feed.message("outbox", bytesOf("a1", "a2"), "0/96");
-  feed.message("outbox", bytesOf("a3"), "0/AA");
+  feed.message(entryOf(150, "a1", "a2"));
+  feed.message(entryOf(170, "a3"));
   feed.commit(210n);
   const [a3, ...others] = feed.take(10);
   assert.equal(a3?.position, "200/2");
@@ -206,10 +209,10 @@ Deno.test("LogFeed tells of messages at the end of their transaction, or as soon
   const changes: string[] = [];
   const feed = feedOf({ maxMessages: 2, onChange: (change) => changes.push(change) });
   feed.begin(200n, 2, AT);
-  feed.message("outbox", bytesOf("a1"), "0/96");
+  feed.message(entryOf(150, "a1"));
   assert.deepEqual(changes, []);
-  feed.message("outbox", bytesOf("a2"), "0/A0");
-  feed.message("outbox", bytesOf("a3"), "0/AA");
+  feed.message(entryOf(160, "a2"));
+  feed.message(entryOf(170, "a3"));
   assert.deepEqual(changes, ["messages"]);
   feed.commit(210n);
   assert.deepEqual(changes, ["messages", "messages"]);
@@ -250,7 +253,7 @@ Deno.test("LogFeed makes a message of bytes that make no sense, and says why", (
   const bytes = Uint8Array.of(7, 0, 255);
   bytes[0] = 0;
   feed.begin(200n, 2, AT);
-  feed.message("outbox", bytes, "0/96");
+  feed.message({ lsn: 150, content: bytes });
   feed.commit(210n);
   const [message] = feed.take(1);
   assert.ok(message?.error instanceof TypeError);
@@ -262,7 +265,7 @@ Deno.test("LogFeed stops at messages of a newer version", () => {
   const feed = feedOf();
   feed.begin(200n, 2, AT);
   assert.throws(
-    () => feed.message("outbox", Uint8Array.of(0xc0, 0x5c, 9), "0/96"),
+    () => feed.message({ lsn: 150, content: Uint8Array.of(0xc0, 0x5c, 9) }),
     SchemaVersionError,
   );
 });
