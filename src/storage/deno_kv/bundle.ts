@@ -1,5 +1,6 @@
 import type { DenoKvEntry, DenoKvKey } from "./deno_kv.ts";
 import { numberIn, placeBeside } from "./place.ts";
+import { uintAt } from "./stored_row.ts";
 import type { Unit, Write } from "./writes.ts";
 
 /**
@@ -18,12 +19,18 @@ export interface Bundle {
   readonly key: DenoKvKey;
   /** The place that it stands at: that of its first row, also when that is gone. */
   readonly place: string;
-  /** The rows that are in it, by their places, in order. */
-  readonly rows: Map<string, Uint8Array>;
+  /** The rows that are in it, in order. */
+  rows: readonly BundledRow[];
   /** How many of them a session has given. */
   inFlight: number;
   /** What is stored, if it makes no sense. */
   readonly nonsense: { readonly value: unknown } | undefined;
+}
+
+/** A row in a bundle. */
+export interface BundledRow {
+  readonly place: string;
+  readonly row: Uint8Array;
 }
 
 const VERSION = 1;
@@ -59,16 +66,13 @@ function rowSize(row: Uint8Array): number {
 }
 
 /** What is stored of a bundle. */
-export function encodeBundle(
-  rows: Iterable<readonly [place: string, row: Uint8Array]>,
-): Uint8Array {
-  const all = [...rows];
-  const size = all.reduce((sum, [, row]) => sum + rowSize(row), HEAD_BYTES);
+export function encodeBundle(rows: readonly BundledRow[]): Uint8Array {
+  const size = rows.reduce((sum, { row }) => sum + rowSize(row), HEAD_BYTES);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, VERSION);
   let at = HEAD_BYTES;
-  for (const [place, row] of all) {
+  for (const { place, row } of rows) {
     view.setUint16(at, numberIn(place));
     view.setUint32(at + 2, row.length);
     bytes.set(row, at + ROW_HEAD_BYTES);
@@ -82,56 +86,71 @@ export function bundleOf({ key, value }: DenoKvEntry): Bundle {
   const place = String(key.at(-1));
   const rows = rowsIn(value, place);
   const nonsense = rows === undefined ? { value } : undefined;
-  return { key: key as DenoKvKey, place, rows: rows ?? new Map(), inFlight: 0, nonsense };
+  return { key: key as DenoKvKey, place, rows: rows ?? [], inFlight: 0, nonsense };
 }
 
 /** The rows in what is stored of a bundle; `undefined` if that makes no sense. */
-export function rowsIn(value: unknown, place: string): Map<string, Uint8Array> | undefined {
+export function rowsIn(value: unknown, place: string): BundledRow[] | undefined {
   if (!(value instanceof Uint8Array) || value[0] !== VERSION) return undefined;
-  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-  const rows = new Map<string, Uint8Array>();
+  const rows: BundledRow[] = [];
   for (let at = HEAD_BYTES; at < value.length;) {
     const rowAt = at + ROW_HEAD_BYTES;
     if (rowAt > value.length) return undefined;
-    const end = rowAt + view.getUint32(at + 2);
+    const end = rowAt + uintAt(value, at + 2, 4);
     if (end > value.length) return undefined;
-    rows.set(placeBeside(place, view.getUint16(at)), value.subarray(rowAt, end));
+    const row = value.subarray(rowAt, end);
+    rows.push({ place: placeBeside(place, uintAt(value, at, 2)), row });
     at = end;
   }
-  return rows.size === 0 ? undefined : rows;
+  return rows.length === 0 ? undefined : rows;
+}
+
+/** What becomes of the rows of a bundle that are taken out, or of one that waits. */
+interface Group {
+  readonly bundle: Bundle | undefined;
+  readonly writes: Write[];
+  readonly gone: string[];
 }
 
 /** What becomes of rows, each together with all others of its bundle: one unit for each bundle. */
 export class BundleUnits {
-  readonly #writes: Map<unknown, Write[]> = new Map();
-  readonly #gone: Map<Bundle, Set<string>> = new Map();
+  readonly #groups: Map<unknown, Group> = new Map();
 
   /** Takes a row out of its bundle, if it is in one, and writes something with it. */
   takeOut(bundle: Bundle | undefined, place: string, writes: readonly Write[]): void {
-    const group = this.#writes.get(bundle ?? place);
-    if (group === undefined) this.#writes.set(bundle ?? place, [...writes]);
-    else group.push(...writes);
-    if (bundle === undefined) return;
-    const gone = this.#gone.get(bundle);
-    if (gone === undefined) this.#gone.set(bundle, new Set([place]));
-    else gone.add(place);
+    const group = this.#groups.get(bundle ?? place);
+    if (group === undefined) {
+      this.#groups.set(bundle ?? place, { bundle, writes: [...writes], gone: [place] });
+    } else {
+      group.writes.push(...writes);
+      group.gone.push(place);
+    }
   }
 
   /** The units, in the order of their first rows. */
   units(): Unit[] {
-    for (const [bundle, gone] of this.#gone) {
-      const { key, rows } = bundle;
-      const isLeft = gone.size < rows.size;
-      const left = isLeft ? [...rows].filter(([place]) => !gone.has(place)) : [];
-      this.#writes.get(bundle)?.push(isLeft ? { key, value: encodeBundle(left) } : { key });
+    const units: Unit[] = [];
+    for (const { bundle, writes, gone } of this.#groups.values()) {
+      if (bundle !== undefined) {
+        const { key } = bundle;
+        const rows = leftOf(bundle, gone);
+        writes.push(rows.length === 0 ? { key } : { key, value: encodeBundle(rows) });
+      }
+      units.push(writes);
     }
-    return [...this.#writes.values()];
+    return units;
   }
 
   /** Notes that they are written. */
   apply(): void {
-    for (const [bundle, gone] of this.#gone) {
-      for (const place of gone) bundle.rows.delete(place);
+    for (const { bundle, gone } of this.#groups.values()) {
+      if (bundle !== undefined) bundle.rows = leftOf(bundle, gone);
     }
   }
+}
+
+function leftOf({ rows }: Bundle, gone: readonly string[]): readonly BundledRow[] {
+  if (gone.length === rows.length) return [];
+  const places = new Set(gone);
+  return rows.filter(({ place }) => !places.has(place));
 }

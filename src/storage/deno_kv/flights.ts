@@ -34,6 +34,16 @@ export interface Flight {
 /** What is to be known of a lane that had to wait. */
 export type Opening = Pick<LaneInFlight, "ticket" | "isWhole">;
 
+/** The lane of a row that is about to be given; `opening` tells of one that had to wait. */
+export function laneFor(held: HeldPair, lane: string, opening?: Opening): LaneInFlight {
+  const found = held.inFlight.get(lane);
+  if (found !== undefined) return found;
+  const { ticket, isWhole = false } = opening ?? {};
+  const made = { count: 0, isTurnedBack: false, ticket, isWhole, hasFailed: false };
+  held.inFlight.set(lane, made);
+  return made;
+}
+
 /** The rows that a session has given and that are not settled, by their places. */
 export class Flights {
   readonly #rows: Map<string, Flight> = new Map();
@@ -58,20 +68,12 @@ export class Flights {
     return [...this.#rows.values()].filter(({ inLane }) => inLane === lane);
   }
 
-  /** Adds a row; `opening` tells of its lane, if that had to wait. */
-  add(given: Omit<Flight, "inLane">, opening?: Opening): Flight {
-    const { held, lane, place, bundle, row, envelope } = given;
-    let inLane = held.inFlight.get(lane);
-    if (inLane === undefined) {
-      const { ticket, isWhole = false } = opening ?? {};
-      inLane = { count: 0, isTurnedBack: false, ticket, isWhole, hasFailed: false };
-      held.inFlight.set(lane, inLane);
-    }
+  /** Adds a row. */
+  add(flight: Flight): void {
+    const { held, inLane, place, bundle } = flight;
     inLane.count++;
     if (bundle !== undefined && bundle.inFlight++ === 0) held.bundles.set(bundle.place, bundle);
-    const flight = { held, lane, inLane, place, bundle, row, envelope };
     this.#rows.set(place, flight);
-    return flight;
   }
 
   /**

@@ -31,12 +31,14 @@ class Tally {
 
   /** Adds all of a bundle; one that makes no sense is one message. */
   addBundle(value: unknown): void {
-    for (const row of rowsIn(value, "")?.values() ?? [value]) this.add(row);
+    const rows = rowsIn(value, "");
+    if (rows === undefined) this.add(value);
+    else for (const { row } of rows) this.add(row);
   }
 
   /** Sees how old a bundle is, all of which was stored at the same time. */
   seeBundle(value: unknown): void {
-    for (const row of rowsIn(value, "")?.values() ?? []) this.#see(row);
+    for (const { row } of rowsIn(value, "") ?? []) this.#see(row);
   }
 
   #see(row: unknown): void {

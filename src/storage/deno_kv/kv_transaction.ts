@@ -6,7 +6,7 @@ import {
   partitionOf,
   type StorageTransaction,
 } from "../mod.ts";
-import { type BundleSize, encodeBundle, sizeOfOne, sizeWith } from "./bundle.ts";
+import { type BundledRow, type BundleSize, encodeBundle, sizeOfOne, sizeWith } from "./bundle.ts";
 import type { DenoKvAtomic } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import { keyText, type Pair, pairOf } from "./keys.ts";
@@ -135,11 +135,11 @@ export class OpenTransaction implements DenoKvTransaction {
       const bundle = open.get(pair.name);
       const size = bundle && sizeWith(bundle.size, bytes);
       if (bundle !== undefined && size !== undefined) {
-        bundle.rows.push([place, bytes]);
+        bundle.rows.push({ place, row: bytes });
         bundle.size = size;
       } else {
         if (bundle !== undefined) this.#close(bundle);
-        open.set(pair.name, { pair, rows: [[place, bytes]], size: sizeOfOne(bytes) });
+        open.set(pair.name, { pair, rows: [{ place, row: bytes }], size: sizeOfOne(bytes) });
       }
       for (const [part, chunk] of chunks.entries()) {
         this.#operation.set(keys.body(place, part), chunk);
@@ -151,14 +151,14 @@ export class OpenTransaction implements DenoKvTransaction {
   #close({ pair, rows }: OpenBundle): void {
     const [first] = rows;
     if (first === undefined) return;
-    this.#operation.set(this.database.keys.row(pair, first[0]), encodeBundle(rows));
+    this.#operation.set(this.database.keys.row(pair, first.place), encodeBundle(rows));
   }
 }
 
 /** A bundle that may get more rows. */
 interface OpenBundle {
   readonly pair: Pair;
-  readonly rows: [place: string, row: Uint8Array][];
+  readonly rows: BundledRow[];
   size: BundleSize;
 }
 

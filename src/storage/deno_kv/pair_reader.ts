@@ -109,10 +109,9 @@ export class PairReader {
     for (const entry of entries) {
       const known = this.#held.bundles.get(placeIn(entry));
       const bundle = known ?? bundleOf(entry);
-      for (const [place, row] of bundle.rows) {
-        if (!flights.isKnown(place)) found.push({ place, row, bundle });
-        else if (known === undefined) bundle.rows.delete(place); // it was settled meanwhile
-      }
+      const rows = bundle.rows.filter(({ place }) => !flights.isKnown(place));
+      if (known === undefined) bundle.rows = rows; // others were settled meanwhile
+      for (const { place, row } of rows) found.push({ place, row, bundle });
       if (bundle.nonsense !== undefined) {
         found.push({ place: bundle.place, row: undefined, bundle });
       }

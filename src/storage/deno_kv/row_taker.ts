@@ -2,7 +2,7 @@ import { laneOf, type OutboxRow } from "../mod.ts";
 import { type Bundle, BundleUnits } from "./bundle.ts";
 import { buryingOf, NONSENSE } from "./dead_row.ts";
 import type { DenoKvKey } from "./deno_kv.ts";
-import type { Flight, Opening } from "./flights.ts";
+import { type Flight, laneFor } from "./flights.ts";
 import { type OpenedLane, openLanes } from "./lane_opener.ts";
 import { laneWaits, ticketFor } from "./lane_record.ts";
 import { laneText } from "./lane_text.ts";
@@ -71,7 +71,10 @@ class RowTaker {
       const envelope = envelopeIn(row);
       const key = entry.key as DenoKvKey;
       if (envelope === undefined) this.#buryNonsense(undefined, place, row, [{ key }]);
-      else this.#add({ held: this.#held, lane, place, bundle: undefined, row, envelope }, opening);
+      else {
+        const inLane = laneFor(this.#held, lane, opening);
+        this.#add({ held: this.#held, lane, inLane, place, bundle: undefined, row, envelope });
+      }
     }
   }
 
@@ -89,20 +92,23 @@ class RowTaker {
       const text = laneText(envelope);
       const lane = typeof text === "string" ? text : await text;
       if (this.#held.reader !== this.#reader) return; // turned back meanwhile: it is read again
-      const inLane = inFlight.get(lane);
+      const before = inFlight.get(lane);
       // What stands behind all that waits, and all of that is given, may be given too.
-      const isBlocked = inLane?.isWhole !== true && blocked.has(lane);
-      if (inLane !== undefined && isBlocked) inLane.isTurnedBack = true;
+      const isBlocked = before?.isWhole !== true && blocked.has(lane);
+      if (before !== undefined && isBlocked) before.isTurnedBack = true;
       // It is read again, behind what came back or may come back.
-      if (inLane?.isTurnedBack === true) continue;
+      if (before?.isTurnedBack === true) continue;
       if (isBlocked) this.#tasks.push((units) => this.#move(units, queued, row, lane));
-      else this.#add({ held: this.#held, lane, place, bundle, row, envelope });
+      else {
+        const inLane = before ?? laneFor(this.#held, lane);
+        this.#add({ held: this.#held, lane, inLane, place, bundle, row, envelope });
+      }
     }
   }
 
-  /** Takes a row; `opening` tells of its lane, if that had to wait. */
-  #add(given: Omit<Flight, "inLane">, opening?: Opening): void {
-    this.#taken.push(this.#state.flights.add(given, opening));
+  #add(flight: Flight): void {
+    this.#state.flights.add(flight);
+    this.#taken.push(flight);
   }
 
   /** A row whose lane may not be read from the queue goes where it waits. */

@@ -65,7 +65,7 @@ export function isRow(value: unknown): value is Uint8Array {
 /** The message of a row, without a body that has keys of its own; `undefined` if it makes no sense. */
 export function envelopeIn(row: unknown): Envelope | undefined {
   if (!isRow(row)) return undefined;
-  const end = HEAD_BYTES + numberAt(row, ATTRIBUTES_AT, 4);
+  const end = HEAD_BYTES + uintAt(row, ATTRIBUTES_AT, 4);
   if (end > row.length) return undefined;
   const attributes = parse(row.subarray(HEAD_BYTES, end));
   return isAttributes(attributes) ? envelopeOf(attributes, row.subarray(end)) : undefined;
@@ -73,12 +73,12 @@ export function envelopeIn(row: unknown): Envelope | undefined {
 
 /** How often a row was tried and failed. */
 export function attemptsIn(row: Uint8Array): number {
-  return numberAt(row, ATTEMPTS_AT, 4);
+  return uintAt(row, ATTEMPTS_AT, 4);
 }
 
 /** How many keys the body of a row has; 0 if it is in the row. */
 export function chunksIn(row: Uint8Array): number {
-  return numberAt(row, CHUNKS_AT, 2);
+  return uintAt(row, CHUNKS_AT, 2);
 }
 
 /** When a row was stored. */
@@ -94,7 +94,7 @@ export function withAttempts(row: Uint8Array, attempts: number): Uint8Array {
 }
 
 /** A number of so many bytes, up to 4; it is read so often that a view would cost more. */
-function numberAt(bytes: Uint8Array, at: number, size: number): number {
+export function uintAt(bytes: Uint8Array, at: number, size: number): number {
   let value = 0;
   for (let n = at; n < at + size; n++) value = value * 256 + (bytes[n] ?? 0);
   return value;

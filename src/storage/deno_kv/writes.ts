@@ -28,42 +28,33 @@ export function addWrites(operation: DenoKvAtomic, writes: Iterable<Write>): voi
 export function partsOf(units: readonly Unit[]): Write[][] {
   let part: Write[] = [];
   const parts = [part];
-  let room = new Room();
+  let [mutations, bytes, keyBytes] = ROOM;
   for (const unit of units) {
-    const next = room.after(unit);
-    if (part.length > 0 && !next.isEnough) {
+    const [unitBytes, unitKeyBytes] = sizeOf(unit);
+    const isFull = mutations < unit.length || bytes < unitBytes || keyBytes < unitKeyBytes;
+    if (isFull && part.length > 0) {
       part = [];
       parts.push(part);
-      room = new Room().after(unit);
-    } else {
-      room = next;
+      [mutations, bytes, keyBytes] = ROOM;
     }
+    mutations -= unit.length;
+    bytes -= unitBytes;
+    keyBytes -= unitKeyBytes;
     for (const write of unit) part.push(write);
   }
   return parts;
 }
 
-/** What is left of a commit, beside what it needs for the key of the relay and for leases. */
-class Room {
-  #mutations = MAX_MUTATIONS - 1;
-  #bytes = MAX_TOTAL_BYTES - 8_192;
-  #keyBytes = MAX_TOTAL_KEY_BYTES - 2_048;
+/** What a commit has room for beside the key of the relay and leases: mutations, bytes, bytes of keys. */
+const ROOM = [MAX_MUTATIONS - 1, MAX_TOTAL_BYTES - 8_192, MAX_TOTAL_KEY_BYTES - 2_048] as const;
 
-  get isEnough(): boolean {
-    return this.#mutations >= 0 && this.#bytes >= 0 && this.#keyBytes >= 0;
+function sizeOf(unit: Unit): [bytes: number, keyBytes: number] {
+  let bytes = 0;
+  let keyBytes = 0;
+  for (const { key, value } of unit) {
+    const size = keySize(key);
+    keyBytes += size;
+    bytes += value === undefined ? size : 2 * size + valueSize(value);
   }
-
-  /** What is left after more writes. */
-  after(unit: Unit): Room {
-    const room = new Room();
-    room.#mutations = this.#mutations - unit.length;
-    room.#bytes = this.#bytes;
-    room.#keyBytes = this.#keyBytes;
-    for (const { key, value } of unit) {
-      const keyBytes = keySize(key);
-      room.#keyBytes -= keyBytes;
-      room.#bytes -= value === undefined ? keyBytes : 2 * keyBytes + valueSize(value);
-    }
-    return room;
-  }
+  return [bytes, keyBytes];
 }

@@ -34,4 +34,6 @@ export interface PostgresLogSession extends OutboxSession {
    * before that was so.
    */
   readonly seen: string | undefined;
+  /** Whether what was read last is a part of what there was then, so that the next `read` goes on with it. */
+  readonly isPassing: boolean;
 }

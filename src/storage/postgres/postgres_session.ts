@@ -74,6 +74,10 @@ export class PostgresSession implements PostgresLogSession {
     return this.#reader.seen;
   }
 
+  get isPassing(): boolean {
+    return this.#reader.isPassing;
+  }
+
   register(): Promise<string> {
     this.#checkOpen();
     this.#isBound = true;

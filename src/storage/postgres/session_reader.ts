@@ -65,6 +65,11 @@ export class SessionReader {
     return this.#seen;
   }
 
+  /** Whether it is in the middle of a pass. */
+  get isPassing(): boolean {
+    return this.#pass !== undefined;
+  }
+
   /** No rows if a pass that began with this call has found none. */
   async read(maxRows: number, signal: AbortSignal): Promise<OutboxRow[]> {
     const rows: OutboxRow[] = [];

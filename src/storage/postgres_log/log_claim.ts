@@ -60,8 +60,6 @@ async function claimFor(
     topics,
     blocked,
     onLease,
-    leaseMs,
-    now,
   });
   return new LogHold({ owner, session, feed, messages, pollMs, now });
 }

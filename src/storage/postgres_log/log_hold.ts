@@ -46,9 +46,9 @@ export class LogHold {
     return this.#isTableDue || this.#now() - this.#polledAtMs >= this.#pollMs;
   }
 
-  /** Whether the log has told of rows that no look at the tables has found so far. */
-  get hasUnseenRows(): boolean {
-    return this.#rows.hasUnseen;
+  /** {@inheritDoc TableRows.unseen} */
+  get unseenRows(): TableRows["unseen"] {
+    return this.#rows.unseen;
   }
 
   /** There may be something in the tables. */
@@ -87,8 +87,9 @@ export class LogHold {
     try {
       const rows = await this.#rows.read(maxRows);
       this.#gaveRows = rows.length > 0;
-      this.#isTableDue ||= this.#gaveRows;
       if (!this.#gaveRows) this.#polledAtMs = this.#now();
+      // Once everything was seen, the log tells of what comes.
+      else if (this.session.isPassing || this.session.seen === undefined) this.#isTableDue = true;
       return rows;
     } catch (error) {
       this.#isTableDue = true;

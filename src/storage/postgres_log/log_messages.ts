@@ -14,14 +14,7 @@ export interface LogMessagesOptions {
   readonly blocked: ReadonlySet<string>;
   /** Is told how long the session has left. */
   readonly onLease: (leftMs: number) => Promise<void>;
-  readonly leaseMs: number;
-  readonly now: () => number;
 }
-
-/** Of a lease, how long nobody asks whether it has been lost when there is nothing to write down. */
-const TRUSTED_SHARE = 1 / 20;
-/** The longest such time, in milliseconds. */
-const MAX_TRUSTED_MS = 1_000;
 
 /** How many messages may be left out, at most about, until what was turned back comes again. */
 const MAX_LEFT_OUT = 1_000;
@@ -39,8 +32,6 @@ export class LogMessages {
   readonly #blocked: Set<string>;
   /** Lanes of which a message came back, or is just being moved: nothing of them is given for the moment. */
   readonly #turnedBack: Set<string> = new Set();
-  /** When the database was asked last how long the session has left. */
-  #askedAtMs = -Infinity;
   /** What was taken from the feed and is to be given, in the order of the log. */
   #next: LogMessage[] = [];
 
@@ -90,7 +81,7 @@ export class LogMessages {
     const blocking = moves.filter(blocksLane).map(({ message }) => message);
     for (const { lane } of [...returned, ...blocking]) this.#turnedBack.add(lane);
     const leftMs = moves.length === 0
-      ? await this.#leftMs()
+      ? await store.leftMs(owner)
       : await store.move(owner, this.#settledWith(done), moves);
     if (leftMs === undefined) throw new LeaseLostError();
     for (const { lane } of blocking) this.#blocked.add(lane);
@@ -208,17 +199,6 @@ export class LogMessages {
 
   #settledWith(messages: readonly LogMessage[]): string[] {
     return [...this.#options.feed.settled, ...messages.map(({ position }) => position)];
-  }
-
-  /** Nothing is written of what was published, so the answer need not be of this moment. */
-  async #leftMs(): Promise<number | undefined> {
-    const { store, owner, leaseMs, now } = this.#options;
-    const nowMs = now();
-    const trustedMs = Math.min(leaseMs * TRUSTED_SHARE, MAX_TRUSTED_MS);
-    if (nowMs - this.#askedAtMs < trustedMs) return leaseMs;
-    const leftMs = await store.leftMs(owner);
-    this.#askedAtMs = nowMs;
-    return leftMs;
   }
 
   #messageOf({ row: { position, envelope } }: OutboxOutcome): LogMessage {

@@ -42,8 +42,10 @@ const CATCH_UP_MS = 1_000;
 const BUSY_MS = 20;
 /** The same while the log has nothing to read but what is of no use here. */
 const IDLE_MS = 1_000;
-/** When rows are looked for again that were not there though the log had told of them, in milliseconds. */
-const LATE_ROWS_MS = 10;
+/** When the tables are looked at as a whole after rows were found quickly, in milliseconds. */
+const LOOK_MS = 100;
+/** The same after rows were not found, in milliseconds. */
+const LATE_LOOK_MS = 10;
 
 /** A session of a relay that reads the log through a slot. Without the slot it gives nothing, and waits for it. */
 export class LogTailSession implements OutboxSession {
@@ -123,7 +125,7 @@ export class LogTailSession implements OutboxSession {
     }
     if (rows.length > 0) return rows;
     this.#acknowledge(hold);
-    if (hold.hasUnseenRows) this.#lookLater(hold);
+    this.#lookLater(hold);
     return [];
   }
 
@@ -145,13 +147,18 @@ export class LogTailSession implements OutboxSession {
     this.#hasCaughtUp ||= feed.end >= end;
   }
 
-  /** A transaction may be in the log a moment before others see its rows. */
+  /**
+   * Rows that were found quickly may not be all. And a transaction is in the log a moment before others
+   * see its rows; or longer, if its commit waits for other servers.
+   */
   #lookLater(hold: LogHold): void {
+    const { unseenRows } = hold;
+    if (unseenRows === "none") return;
     this.#cancelLateLook ??= this.#parts.clock.setTimer(() => {
       this.#cancelLateLook = undefined;
       hold.makeTableDue();
       this.#parts.onWake("table");
-    }, LATE_ROWS_MS);
+    }, unseenRows === "late" ? LATE_LOOK_MS : LOOK_MS);
   }
 
   #onChange(change: "messages" | "rows" | "reached"): void {

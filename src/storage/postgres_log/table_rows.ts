@@ -20,6 +20,8 @@ export class TableRows {
   readonly #feed: LogFeed;
   /** Transactions whose rows were not seen so far. */
   #unseen: LogTransaction[] = [];
+  /** How many of them a look everywhere has not found. */
+  #late = 0;
   #seen: SeenRows[] = [];
   #snapshot: string | undefined;
   /** The rows that are not settled, each with how many were given before it. */
@@ -31,9 +33,13 @@ export class TableRows {
     this.#feed = feed;
   }
 
-  /** Whether the log has told of rows that were not seen. */
-  get hasUnseen(): boolean {
-    return this.#unseen.length > 0;
+  /**
+   * Which rows of those that the log has told of were not seen: none; some for which nobody has looked
+   * everywhere; or some that were not there though somebody has.
+   */
+  get unseen(): "none" | "some" | "late" {
+    if (this.#unseen.length === 0) return "none";
+    return this.#late > 0 ? "late" : "some";
   }
 
   async read(maxRows: number): Promise<readonly OutboxRow[]> {
@@ -54,11 +60,13 @@ export class TableRows {
     const { seen } = this.#session;
     if (seen === undefined || seen === this.#snapshot) return;
     this.#snapshot = seen;
+    this.#late = 0;
     if (this.#unseen.length === 0) return;
     const snapshot = parseSnapshot(seen);
     const isSeen = ({ xid }: LogTransaction) => sees(snapshot, xid);
     this.#seen.push({ transactions: this.#unseen.filter(isSeen), given: this.#given });
     this.#unseen = this.#unseen.filter((transaction) => !isSeen(transaction));
+    this.#late = this.#unseen.length;
     this.#finish();
   }
 

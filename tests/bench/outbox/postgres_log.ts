@@ -253,7 +253,7 @@ for (const appendTo of ["table", "log"] as const) {
   await using database = await server.createDatabase();
   const pool = new pg.Pool({ connectionString: database.url, max: 8 });
   pool.on("error", () => {});
-  const storage = postgresStorage(fromPg(pool), { appendTo });
+  const storage = postgresStorage(fromPg(pool, { prepare: true }), { appendTo });
   await storage.migrate();
   const tail = postgresLogTail({ storage, connection: database.url, slot: database.name });
   await tail.prepare();
