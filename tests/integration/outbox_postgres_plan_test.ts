@@ -118,7 +118,8 @@ for (const isAnalyzed of [false, true]) {
         ? { row, outcome: "failed", error: "no", retryAfterMs: 600_000 }
         : { row, outcome: "held" };
     }));
-    for (let n = 0; n < 5; n++) {
+    const hasParked = () => backlog.client.sent.some((sent) => kindOf(sent) === "park");
+    for (let n = 0; n < 150 && !hasParked(); n++) { // the next pass comes at some time
       const more = await session.read(500);
       await session.settle(more.map((row) => ({ row, outcome: "published" })));
     }

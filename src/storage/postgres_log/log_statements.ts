@@ -4,7 +4,8 @@ import type { PostgresLogAccess } from "../postgres/mod.ts";
  * The texts of the statements of whoever reads a slot. Each that writes is guarded by the row of the
  * session in `outbox_relay`, as all statements of sessions are, and by that of the slot in `outbox_log`,
  * which it locks: whoever takes the slot over waits for what is under way, and what comes later does
- * nothing.
+ * nothing. A server that was killed may give messages once more that are in tables already, as it knows
+ * up to where all was done only from time to time: those stay as they are.
  */
 export interface LogStatements {
   /**
@@ -146,11 +147,13 @@ blocked as (
     changes = l.changes + 1),
 moved as (
   insert into ${table("outbox_waiting")} (topic, lane, position, partition, attempts, ${MESSAGE})
-  select t, l, c, p, (o = 'f')::integer, ${VALUES} from r where o in ('f', 'h')),
+  select t, l, c, p, (o = 'f')::integer, ${VALUES} from r where o in ('f', 'h')
+  on conflict do nothing),
 buried as (
   insert into ${table("outbox_dead")}
     (topic, lane, position, partition, attempts, error, parks, died_at, ${MESSAGE})
-  select t, l, c, p, 1, e, q, statement_timestamp(), ${VALUES} from r where o = 'd')
+  select t, l, c, p, 1, e, q, statement_timestamp(), ${VALUES} from r where o = 'd'
+  on conflict do nothing)
 select left_ms as state, (select count(*) from raised)::integer as raised
 from me where exists (select from mine)`;
 }
@@ -174,7 +177,8 @@ noted as (
   where slot = $2::text and exists (select from r)),
 moved as (
   insert into ${table("outbox_waiting")} (topic, lane, position, partition, attempts, ${MESSAGE})
-  select t, l, c, p, 0, ${VALUES} from r)
+  select t, l, c, p, 0, ${VALUES} from r
+  on conflict do nothing)
 select (select array_to_json(array_agg(n)) from r)::text as moved,
   (select count(*) from raised)::integer as raised
 from me where exists (select from mine)`;
