@@ -18,6 +18,22 @@ export interface MemoryBroker extends Publisher {
   messages(topic: string): readonly Envelope[];
   /** The topics that have received a message, in the order of their first. */
   topics(): readonly string[];
+  /**
+   * The first message of a topic that it still holds at or behind a place, and that place. Places are
+   * counted from 0, and stay as they are when older messages leave.
+   */
+  at(
+    topic: string,
+    place: number,
+  ): { readonly place: number; readonly message: Envelope } | undefined;
+  /** Calls `listener` whenever messages were published, until the function that it gives back is called. */
+  onPublish(listener: () => void): () => void;
+}
+
+interface TopicLog {
+  /** How many messages have left. */
+  gone: number;
+  readonly messages: Envelope[];
 }
 
 /**
@@ -50,13 +66,17 @@ export function memoryBroker(
       `Cannot create a broker as "maxMessagesPerTopic" must be positive: ${maxMessagesPerTopic}`,
     );
   }
-  const topics = new Map<string, Envelope[]>();
+  const topics = new Map<string, TopicLog>();
+  const listeners = new Set<() => void>();
 
   function append(message: Envelope): PublishResult {
-    const messages = topics.get(message.topic) ?? [];
-    topics.set(message.topic, messages);
-    messages.push(message);
-    if (messages.length > maxMessagesPerTopic) messages.shift();
+    const log = topics.get(message.topic) ?? { gone: 0, messages: [] };
+    topics.set(message.topic, log);
+    log.messages.push(message);
+    if (log.messages.length > maxMessagesPerTopic) {
+      log.messages.shift();
+      log.gone++;
+    }
     return { ok: true };
   }
 
@@ -65,10 +85,23 @@ export function memoryBroker(
     async publish(messages, options): Promise<readonly PublishResult[]> {
       await Promise.resolve();
       options?.signal?.throwIfAborted();
-      return messages.map(append);
+      const results = messages.map(append);
+      for (const listener of listeners) listener();
+      return results;
     },
-    messages: (topic) => [...topics.get(topic) ?? []],
+    messages: (topic) => [...topics.get(topic)?.messages ?? []],
     topics: () => [...topics.keys()],
+    at(topic, place) {
+      const log = topics.get(topic);
+      const found = Math.max(place, log?.gone ?? 0);
+      const message = log?.messages[found - log.gone];
+      return message && { place: found, message };
+    },
+    onPublish(listener) {
+      const own = () => listener();
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
     async [Symbol.asyncDispose]() {},
   };
 }

@@ -21,12 +21,15 @@
  * @module
  */
 
+export type { BrokerHarness } from "./broker_harness.ts";
 export { circuitStoreCases, type CircuitStoreHarness } from "./circuit_store_cases.ts";
 export { type ConformanceCase, ConformanceError, expectSame } from "./conformance_case.ts";
 export { ManualClock } from "./manual_clock.ts";
 export { outboxCases } from "./outbox_cases.ts";
+export { publisherCases } from "./publisher_cases.ts";
 export { replayLogCases } from "./replay_log_cases.ts";
 export type { ReplayLogHarness } from "./replay_log_harness.ts";
+export { sourceCases } from "./source_cases.ts";
 export { storageCases } from "./storage_cases.ts";
 export type { StorageHarness } from "./storage_harness.ts";
 export type { StorageCase } from "./storage_steps.ts";
