@@ -66,6 +66,7 @@ export {
   type CompositeHandler,
   type Container,
   type Context,
+  type DispatchOptions,
   type DropReason,
   DuplicateHandlerError,
   EventCycleError,

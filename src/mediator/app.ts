@@ -7,9 +7,9 @@ import type {
   ItemOf,
   ResultOf,
 } from "../message/mod.ts";
-import type { CallOptions } from "./context.ts";
+import type { CallOptions, DispatchOptions } from "./context.ts";
 import type { ItemStream } from "./item_stream.ts";
-import type { HandlerModule } from "./registry.ts";
+import type { AnyDefinition, HandlerModule } from "./registry.ts";
 
 /**
  * Sends commands and queries.
@@ -60,7 +60,7 @@ export interface EventDispatcher<in M extends AnyMessage> {
    * @throws {HandlerNotFoundError} If nothing handles the event.
    * @throws {EventHandlingError} If a handler or something that followed failed.
    */
-  dispatch<E extends M & AnyEvent>(event: E): Promise<void>;
+  dispatch<E extends M & AnyEvent>(event: E, options?: DispatchOptions): Promise<void>;
 }
 
 /**
@@ -72,6 +72,8 @@ export interface App<in M extends AnyMessage>
   extends Sender<M>, Streamer<M>, EventDispatcher<M>, AsyncDisposable {
   /** Carries the type of the messages; never present at run time. */
   readonly handles?: ((message: M) => void) | undefined;
+  /** The definitions of what it handles, each once. */
+  readonly definitions: readonly AnyDefinition[];
   /**
    * Emits an event from outside any handler: a domain event goes to its
    * handlers, a notification to the storage or else to the broker.

@@ -131,6 +131,7 @@ export function bootstrap<M extends AnyMessage>(
   checkChoice("scope", scope, ["none", "send", "handler"]);
   const bindings = bindingsOf(registry, [...new Set(middlewares)]);
   checkBindings(bindings);
+  const definitions = [...new Set(bindings.map(({ definition }) => definition))];
 
   const calls = new Map<string, Invoke>();
   const streams = new Map<string, InvokeStream>();
@@ -145,12 +146,20 @@ export function bootstrap<M extends AnyMessage>(
       calls.set(type, composeCall(middlewares, invoke));
     } else events.set(type, [...events.get(type) ?? [], composeCall(middlewares, invoke)]);
   }
-  return new Mediator({ ...mediatorOptions(options), calls, streams, events, container, scope });
+  return new Mediator({
+    ...mediatorOptions(options),
+    calls,
+    streams,
+    events,
+    definitions,
+    container,
+    scope,
+  });
 }
 
 function mediatorOptions(options: BootstrapOptions): Omit<
   MediatorOptions,
-  "calls" | "streams" | "events" | "container" | "scope"
+  "calls" | "streams" | "events" | "definitions" | "container" | "scope"
 > {
   const { concurrency = 10, onError = "throw", maxDepth = 32 } = options.eventHandling ?? {};
   checkChoice("onError", onError, ["throw", "isolate"]);

@@ -9,6 +9,7 @@ import type {
 } from "../message/mod.ts";
 import type { Token } from "./container.ts";
 import type { ItemStream } from "./item_stream.ts";
+import type { Middleware } from "./middleware.ts";
 import type { ObserverEvent } from "./observer.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 
@@ -20,6 +21,26 @@ export interface CallOptions {
    * not undone: its events are dispatched and published to their end.
    */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * A middleware for this call alone, outside of all others: one that opens a unit of work makes the call a
+   * part of it. Not for streams.
+   *
+   * @default none
+   */
+  readonly around?: Middleware | undefined;
+}
+
+/** How an event is dispatched that came from outside. */
+export interface DispatchOptions {
+  /** Cancels the handlers, if there is something around them; otherwise it is looked at before they start. @default never */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * A middleware around all handlers of the event together, outside of all others. They run one after the
+   * other then, until one fails, and the call fails with what that has thrown.
+   *
+   * @default none: they run concurrently, each by itself
+   */
+  readonly around?: Middleware | undefined;
 }
 
 /**

@@ -15,14 +15,17 @@ import {
 } from "../message/mod.ts";
 import { type App, AppClosedError, HandlerNotFoundError } from "./app.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
-import type { CallOptions } from "./context.ts";
+import { composeCall } from "./compose.ts";
+import type { CallOptions, DispatchOptions } from "./context.ts";
 import { type CascadeOptions, type CascadeRuntime, EventCascade } from "./event_cascade.ts";
 import type { Emission } from "./emission.ts";
 import { Frame } from "./frame.ts";
-import { dropReason, type Invoke, type InvokeStream } from "./run_frame.ts";
+import { dropReason, type Invoke, type InvokeStream, runPart } from "./run_frame.ts";
+import type { Middleware } from "./middleware.ts";
 import { type ItemStream, StreamCall } from "./item_stream.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Observer, ObserverEvent } from "./observer.ts";
+import type { AnyDefinition } from "./registry.ts";
 import { LazyScope } from "./scope.ts";
 import { Watch } from "./watch.ts";
 
@@ -50,6 +53,7 @@ export interface MediatorOptions extends CascadeOptions {
   readonly calls: ReadonlyMap<string, Invoke>;
   readonly streams: ReadonlyMap<string, InvokeStream>;
   readonly events: ReadonlyMap<string, readonly Invoke[]>;
+  readonly definitions: readonly AnyDefinition[];
   readonly container: Container;
   readonly scope: ScopeStrategy;
   readonly codec: Codec;
@@ -65,6 +69,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   readonly options: MediatorOptions;
   readonly report: ((event: ObserverEvent) => void) | undefined;
   readonly now: () => number;
+  readonly definitions: readonly AnyDefinition[];
   readonly #lifecycle: Lifecycle;
   readonly #streams = new Set<StreamCall>();
   /** What calls share when scopes are switched off. */
@@ -73,6 +78,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   constructor(options: MediatorOptions) {
     const { container, observer } = options;
     this.options = options;
+    this.definitions = options.definitions;
     this.report = observer && ((event) => observe(observer, event));
     this.now = () => options.clock.now();
     this.#lifecycle = new Lifecycle(options.onStartup, options.onShutdown);
@@ -90,6 +96,11 @@ export class Mediator implements App<never>, CascadeRuntime {
     if (invoke === undefined) return Promise.reject(notHandled(request));
     const signal = options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (options?.around !== undefined) {
+      return this.#runAround(options.around, invoke, request, { signal, cause }) as Promise<
+        ResultOf<R>
+      >;
+    }
     const result = this.report === undefined && this.#unscoped !== undefined
       ? this.#run(invoke, new Frame(this, request, this.#unscoped, signal, cause))
       : this.#runWatched(invoke, request, signal, cause);
@@ -104,9 +115,12 @@ export class Mediator implements App<never>, CascadeRuntime {
     return this.#open(request, options?.signal, cause) as ItemStream<ItemOf<R>>;
   }
 
-  async dispatch(event: AnyEvent): Promise<void> {
-    if (!this.options.events.has(event?.type)) throw notHandled(event);
-    await this.#cascade(event, (cascade) => cascade.dispatch(event));
+  async dispatch(event: AnyEvent, { around, signal }: DispatchOptions = {}): Promise<void> {
+    const handlers = this.options.events.get(event?.type);
+    if (handlers === undefined) throw notHandled(event);
+    signal?.throwIfAborted();
+    if (around === undefined) await this.#cascade(event, (cascade) => cascade.dispatch(event));
+    else await this.#runAround(around, inSequence(handlers), event, { signal });
   }
 
   async emit(event: AnyEvent): Promise<void> {
@@ -168,9 +182,22 @@ export class Mediator implements App<never>, CascadeRuntime {
     throw error;
   }
 
+  /** Runs what handles a message within a middleware of this call. */
+  #runAround(
+    around: Middleware,
+    invoke: Invoke,
+    message: AnyMessage,
+    { signal, cause }: {
+      readonly signal?: AbortSignal | undefined;
+      readonly cause?: Frame | undefined;
+    },
+  ): Promise<unknown> {
+    return this.#runWatched(composeCall([around], invoke), message, signal, cause);
+  }
+
   async #runWatched(
     invoke: Invoke,
-    message: AnyRequest,
+    message: AnyMessage,
     signal: AbortSignal | undefined,
     cause: Frame | undefined,
   ): Promise<unknown> {
@@ -316,6 +343,13 @@ function notHandled(message: unknown): Error {
     ? `the definition "${type}"; call it to make a message`
     : String(message);
   return new TypeError(`Cannot handle ${what}`);
+}
+
+/** Runs the handlers of an event as one: one after the other, until one fails. */
+function inSequence(handlers: readonly Invoke[]): Invoke {
+  return async (frame) => {
+    for (const invoke of handlers) await runPart(frame, invoke);
+  };
 }
 
 /** Runs the handler, after start-up, and until the caller aborts. */

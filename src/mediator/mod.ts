@@ -35,7 +35,7 @@ export {
   type Token,
   token,
 } from "./container.ts";
-export type { CallOptions, Context, MiddlewareContext } from "./context.ts";
+export type { CallOptions, Context, DispatchOptions, MiddlewareContext } from "./context.ts";
 export { EventCycleError, type EventFailure, EventHandlingError } from "./event_cascade.ts";
 export {
   fallback,
