@@ -7,6 +7,17 @@
 
 export { base64 } from "./base64.ts";
 export { decodeEnvelopes, encodeEnvelopes } from "./envelope_bytes.ts";
+export type {
+  BuriedMessage,
+  InboxClaim,
+  InboxClaimOptions,
+  InboxDeadLetter,
+  InboxDeadLetterFilter,
+  InboxDeadLetters,
+  InboxStart,
+  InboxStatistics,
+  InboxStore,
+} from "./inbox_store.ts";
 export { anyPartition, laneOf, partitionOf, PARTITIONS } from "./lane.ts";
 export {
   leaseMsOf,

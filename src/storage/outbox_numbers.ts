@@ -2,7 +2,7 @@ import type { OutboxSessionOptions } from "./outbox_session.ts";
 import type { DeadLetterFilter, OutboxStatisticsOptions, PurgeOptions } from "./outbox_store.ts";
 
 /** The checked `leaseMs` of a session. */
-export function leaseMsOf({ leaseMs }: OutboxSessionOptions): number {
+export function leaseMsOf({ leaseMs }: Pick<OutboxSessionOptions, "leaseMs">): number {
   const isRight = Number.isFinite(leaseMs) && leaseMs > 0;
   return checked("open a session", "leaseMs", leaseMs, isRight, "a number above 0");
 }
@@ -13,7 +13,7 @@ export function maxRowsOf(maxRows: number): number {
 }
 
 /** The checked `limit` of a list of dead letters. */
-export function listLimitOf({ limit = 100 }: DeadLetterFilter): number {
+export function listLimitOf({ limit = 100 }: Pick<DeadLetterFilter, "limit">): number {
   const isRight = isCount(limit) && limit <= 1_000;
   return checked("list dead letters", "limit", limit, isRight, "an integer from 1 to 1,000");
 }

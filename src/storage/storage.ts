@@ -1,4 +1,5 @@
 import type { ReplayLog } from "../stream/mod.ts";
+import type { InboxStore } from "./inbox_store.ts";
 import type { OutboxStore } from "./outbox_store.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface Storage<Tx extends StorageTransaction = StorageTransaction>
   extends AsyncDisposable {
   /** Messages on their way to the broker. */
   readonly outbox: OutboxStore<Tx>;
+  /** Which messages from brokers were handled. */
+  readonly inbox: InboxStore<Tx>;
   /** Runs of streams that another instance can resume. */
   readonly replay: ReplayLog;
   /**

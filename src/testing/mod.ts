@@ -24,6 +24,7 @@
 export type { BrokerHarness } from "./broker_harness.ts";
 export { circuitStoreCases, type CircuitStoreHarness } from "./circuit_store_cases.ts";
 export { type ConformanceCase, ConformanceError, expectSame } from "./conformance_case.ts";
+export { inboxCases } from "./inbox_cases.ts";
 export { ManualClock } from "./manual_clock.ts";
 export { outboxCases } from "./outbox_cases.ts";
 export { publisherCases } from "./publisher_cases.ts";

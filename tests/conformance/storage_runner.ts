@@ -1,4 +1,5 @@
 // deno-lint-ignore-file no-console -- what is left out is for the reader of the output
+import { inboxCases } from "../../src/testing/inbox_cases.ts";
 import { outboxCases } from "../../src/testing/outbox_cases.ts";
 import { storageCases } from "../../src/testing/storage_cases.ts";
 import type { StorageHarness } from "../../src/testing/storage_harness.ts";
@@ -21,7 +22,7 @@ export function testStorage(
   { isConcurrent, leftOut = {}, hasTimers = false, harness }: StorageRun,
 ): void {
   const unused = new Set(Object.keys(leftOut));
-  for (const { name: behaviour, needs, run } of [...storageCases, ...outboxCases]) {
+  for (const { name: behaviour, needs, run } of [...storageCases, ...outboxCases, ...inboxCases]) {
     if (unused.delete(behaviour)) {
       console.log(`Not tested, as ${leftOut[behaviour]}: ${name} ${behaviour}`);
       continue;

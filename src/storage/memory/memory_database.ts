@@ -1,7 +1,8 @@
 import type { Clock } from "../../clock.ts";
 import type { Envelope } from "../../message/mod.ts";
 import { memoryReplayLog, type ReplayLog } from "../../stream/mod.ts";
-import { anyPartition, laneOf, partitionOf, PARTITIONS } from "../mod.ts";
+import { anyPartition, type InboxDeadLetter, laneOf, partitionOf, PARTITIONS } from "../mod.ts";
+import type { InboxEntry } from "./memory_inbox.ts";
 import type { StoredRow } from "./memory_lane.ts";
 import { MemoryPartition } from "./memory_partition.ts";
 import type { MemorySession } from "./memory_session.ts";
@@ -37,6 +38,10 @@ export class MemoryDatabase {
   readonly dead: Set<DeadRow> = new Set();
   /** When what is kept was published, the oldest first. */
   readonly published: Array<{ readonly row: StoredRow; readonly publishedAtMs: number }> = [];
+  /** What is known of messages that consumers handle, and of keys. */
+  readonly inbox: Map<string, InboxEntry> = new Map();
+  /** What consumers have given up, the oldest first. */
+  readonly deadDeliveries: InboxDeadLetter[] = [];
   /** The sessions that live and have read. */
   readonly sessions: Set<MemorySession> = new Set();
   readonly #subscribers: Set<{ readonly onWake: () => void }> = new Set();
@@ -62,6 +67,12 @@ export class MemoryDatabase {
       lane.partition.add(row);
     }
     if (appended.length > 0) this.wake();
+  }
+
+  /** Deletes what consumers have given up; how many there were. */
+  removeDeadDeliveries(isGone: (letter: InboxDeadLetter) => boolean): number {
+    const left = this.deadDeliveries.filter((letter) => !isGone(letter));
+    return this.deadDeliveries.splice(0, Infinity, ...left).length - left.length;
   }
 
   /** Calls those who want to know that there may be something to publish. */

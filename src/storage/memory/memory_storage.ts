@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import type { ReplayLog } from "../../stream/mod.ts";
-import type { OutboxOptions, OutboxStore, Storage } from "../mod.ts";
+import type { InboxStore, OutboxOptions, OutboxStore, Storage } from "../mod.ts";
 import { MemoryDatabase } from "./memory_database.ts";
+import { MemoryInbox } from "./memory_inbox.ts";
 import { MemoryOutbox } from "./memory_outbox.ts";
 import { type MemoryTransaction, OpenTransaction } from "./memory_transaction.ts";
 
@@ -26,12 +27,14 @@ export function memoryStorage(
 /** One process' view of a database in memory. */
 export class MemoryStorage implements Storage<MemoryTransaction> {
   readonly outbox: OutboxStore<MemoryTransaction>;
+  readonly inbox: InboxStore<MemoryTransaction>;
   readonly replay: ReplayLog;
   readonly #database: MemoryDatabase;
 
   constructor(database: MemoryDatabase, options: OutboxOptions = {}) {
     this.#database = database;
     this.outbox = new MemoryOutbox(database, options);
+    this.inbox = new MemoryInbox(database);
     this.replay = database.replay;
   }
 

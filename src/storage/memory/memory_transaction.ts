@@ -1,6 +1,8 @@
 import type { Envelope } from "../../message/mod.ts";
-import { ConcurrencyError, type StorageTransaction } from "../mod.ts";
+import { ConcurrencyError, type InboxDeadLetter, type StorageTransaction } from "../mod.ts";
 import type { AppendedEnvelope, Entry, MemoryDatabase } from "./memory_database.ts";
+import type { InboxEntry } from "./memory_inbox.ts";
+import { StagedMap } from "./staged_map.ts";
 
 /**
  * Data of an application's own in a {@linkcode memoryStorage}, as it is within one transaction: a
@@ -26,13 +28,17 @@ export type MemoryTransaction = StorageTransaction<MemoryClient>;
 /** A transaction from its beginning to its end. */
 export class OpenTransaction implements MemoryTransaction, MemoryClient {
   readonly database: MemoryDatabase;
-  readonly #reads: Map<string, Entry | undefined> = new Map();
-  readonly #writes: Map<string, Entry | undefined> = new Map();
+  readonly #entries: StagedMap<Entry>;
+  readonly #inbox: StagedMap<InboxEntry>;
   readonly #appended: AppendedEnvelope[] = [];
+  readonly #buried: InboxDeadLetter[] = [];
+  readonly #taken: Set<InboxDeadLetter> = new Set();
   #isOver = false;
 
   constructor(database: MemoryDatabase) {
     this.database = database;
+    this.#entries = new StagedMap(database.entries);
+    this.#inbox = new StagedMap(database.inbox);
   }
 
   get client(): MemoryClient {
@@ -41,17 +47,17 @@ export class OpenTransaction implements MemoryTransaction, MemoryClient {
 
   get(key: string): unknown {
     this.#checkOpen("read");
-    return structuredClone(this.#entry(key)?.value);
+    return structuredClone(this.#entries.get(key)?.value);
   }
 
   set(key: string, value: unknown): void {
     this.#checkOpen("write");
-    this.#writes.set(key, { value: structuredClone(value) });
+    this.#entries.set(key, { value: structuredClone(value) });
   }
 
   delete(key: string): void {
     this.#checkOpen("write");
-    this.#writes.set(key, undefined);
+    this.#entries.set(key, undefined);
   }
 
   append(envelopes: readonly Envelope[]): void {
@@ -61,6 +67,31 @@ export class OpenTransaction implements MemoryTransaction, MemoryClient {
     }
   }
 
+  /** What the inbox knows of a message, as far as this transaction can tell. */
+  inboxEntry(name: string): InboxEntry | undefined {
+    this.#checkOpen("read");
+    return this.#inbox.get(name);
+  }
+
+  setInboxEntry(name: string, entry: InboxEntry): void {
+    this.#checkOpen("write");
+    this.#inbox.set(name, entry);
+  }
+
+  addDeadDelivery(letter: InboxDeadLetter): void {
+    this.#checkOpen("write");
+    this.#buried.push(letter);
+  }
+
+  takeDeadDelivery(isWanted: (letter: InboxDeadLetter) => boolean): InboxDeadLetter | undefined {
+    this.#checkOpen("write");
+    const found = this.database.deadDeliveries.find((letter) =>
+      isWanted(letter) && !this.#taken.has(letter)
+    );
+    if (found !== undefined) this.#taken.add(found);
+    return found;
+  }
+
   /** Ends it without an effect. */
   rollback(): void {
     this.#isOver = true;
@@ -68,25 +99,19 @@ export class OpenTransaction implements MemoryTransaction, MemoryClient {
 
   commit(): void {
     this.#isOver = true;
-    const { entries } = this.database;
-    for (const [key, entry] of this.#reads) {
-      if (entries.get(key) !== entry) throw new ConcurrencyError();
-    }
-    for (const [key, entry] of this.#writes) {
-      if (entry === undefined) entries.delete(key);
-      else entries.set(key, entry);
-    }
-    this.database.insert(this.#appended);
+    const { database } = this;
+    const isTaken = ({ length }: readonly unknown[]) => length < this.#taken.size;
+    const left = database.deadDeliveries.filter((letter) => this.#taken.has(letter));
+    if (this.#entries.isStale || this.#inbox.isStale || isTaken(left)) throw new ConcurrencyError();
+    this.#entries.apply();
+    this.#inbox.apply();
+    database.removeDeadDeliveries((letter) => this.#taken.has(letter));
+    database.deadDeliveries.push(...this.#buried);
+    database.insert(this.#appended);
   }
 
   /** Throws unless it is open: what comes too late must not get lost unnoticed. */
   #checkOpen(action: string): void {
     if (this.#isOver) throw new TypeError(`Cannot ${action} as the transaction has ended`);
-  }
-
-  #entry(key: string): Entry | undefined {
-    if (this.#writes.has(key)) return this.#writes.get(key);
-    if (!this.#reads.has(key)) this.#reads.set(key, this.database.entries.get(key));
-    return this.#reads.get(key);
   }
 }
