@@ -15,6 +15,9 @@ const TIMES: ReadonlyArray<readonly [table: string, ...columns: string[]]> = [
   ["outbox_waiting", "stored_at"],
   ["outbox_dead", "stored_at", "died_at"],
   ["outbox_published", "stored_at", "published_at"],
+  ["inbox", "touched_at"],
+  ["inbox_key", "until", "touched_at"],
+  ["inbox_dead", "died_at"],
 ];
 
 /** A harness whose storages are on Postgres. */

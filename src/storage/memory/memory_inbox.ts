@@ -101,7 +101,7 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     const leaseMs = leaseMsOf(options);
     const { inbox, clock } = this.#database;
     const { fingerprint, owner } = options;
-    const name = nameOf(scope, key);
+    const name = nameOf(KEYS, scope, key);
     const { claim, isDone } = inbox.get(name) ?? {};
     if (claim !== undefined && claim.fingerprint !== fingerprint) return { state: "mismatch" };
     if (claim?.answer !== undefined && isDone) return { state: "done", answer: claim.answer };
@@ -121,7 +121,7 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
   ): Promise<boolean> {
     const open = tx && opened(tx, "complete");
     const { inbox } = this.#database;
-    const name = nameOf(scope, key);
+    const name = nameOf(KEYS, scope, key);
     const entry = open === undefined ? inbox.get(name) : open.inboxEntry(name);
     const claim = entry?.claim;
     if (claim?.owner !== owner || entry?.isDone === true) return false;
@@ -137,7 +137,7 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
   async abandon(scope: string, key: string, owner: string): Promise<void> {
     const { inbox } = this.#database;
     await Promise.resolve();
-    const name = nameOf(scope, key);
+    const name = nameOf(KEYS, scope, key);
     const entry = inbox.get(name);
     if (entry?.claim?.owner === owner && !entry.isDone) inbox.delete(name);
   }
@@ -203,8 +203,11 @@ class MemoryInboxDeadLetters implements InboxDeadLetters<MemoryTransaction> {
   }
 }
 
-function nameOf(consumer: string, id: string): string {
-  return JSON.stringify([consumer, id]);
+/** Tells keys from messages, whatever scopes and consumers are called. */
+const KEYS = "keys";
+
+function nameOf(...parts: readonly string[]): string {
+  return JSON.stringify(parts);
 }
 
 function opened(tx: MemoryTransaction, action: string): OpenTransaction {

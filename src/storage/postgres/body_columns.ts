@@ -31,8 +31,13 @@ export function bodyOf({ text, bytes }: PostgresRow): Uint8Array {
   if (typeof bytes !== "string") {
     throw new TypeError("Cannot read a stored message as it has no body");
   }
-  const binary = atob(bytes); // which passes over the ends of lines
-  const body = new Uint8Array(binary.length);
-  for (let n = 0; n < body.length; n++) body[n] = binary.charCodeAt(n);
-  return body;
+  return bytesOf(bytes);
+}
+
+/** The bytes of a text in base 64, as Postgres gives it. */
+export function bytesOf(text: string): Uint8Array {
+  const binary = atob(text); // which passes over the ends of lines
+  const bytes = new Uint8Array(binary.length);
+  for (let n = 0; n < bytes.length; n++) bytes[n] = binary.charCodeAt(n);
+  return bytes;
 }

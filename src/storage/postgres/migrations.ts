@@ -1,3 +1,4 @@
+import { inboxMigration } from "./inbox_migration.ts";
 import { logMigration } from "./log_migration.ts";
 import type { PostgresNames } from "./names.ts";
 import { outboxMigration } from "./outbox_migration.ts";
@@ -21,4 +22,5 @@ export const migrations: readonly PostgresMigration[] = [
   { version: 1, isBreaking: true, sql: outboxMigration },
   { version: 2, isBreaking: false, sql: logMigration },
   { version: 3, isBreaking: false, sql: replayMigration },
+  { version: 4, isBreaking: false, sql: inboxMigration },
 ];

@@ -1,4 +1,5 @@
 import {
+  type InboxStore,
   type OutboxOptions,
   type OutboxStore,
   SharedReplayLog,
@@ -10,6 +11,7 @@ import type { PostgresLogAccess } from "./log_access.ts";
 import { migrate } from "./migrate.ts";
 import { type PostgresNames, postgresNames, type PostgresNamesOptions } from "./names.ts";
 import { OpenTransaction, type PostgresTransaction } from "./open_transaction.ts";
+import { PostgresInbox } from "./postgres_inbox.ts";
 import { PostgresOutbox } from "./postgres_outbox.ts";
 import { PostgresReplayExchange } from "./replay_exchange.ts";
 import { transactionError } from "./storage_query.ts";
@@ -50,6 +52,8 @@ export interface PostgresStorageOptions extends OutboxOptions, PostgresNamesOpti
 export interface PostgresStorage<C = unknown> extends Storage<PostgresTransaction<C>> {
   /** Messages on their way to the broker. It takes the transactions of any storage on the same database. */
   readonly outbox: OutboxStore<PostgresTransaction>;
+  /** Which messages from brokers were handled. It takes the transactions of any storage on the same database. */
+  readonly inbox: InboxStore<PostgresTransaction>;
   /**
    * Makes a transaction that the application has opened itself, through the same driver, one in which
    * messages can be appended. It ends where it was opened. Relays of this process are not woken by
@@ -91,6 +95,7 @@ export function postgresStorage<C>(
 
 class StorageOnPostgres<C> implements PostgresStorage<C> {
   readonly outbox: PostgresOutbox;
+  readonly inbox: PostgresInbox;
   readonly replay: SharedReplayLog;
   readonly #client: PostgresClient<C>;
   readonly #names: PostgresNames;
@@ -109,6 +114,7 @@ class StorageOnPostgres<C> implements PostgresStorage<C> {
       { query: client.query, names, wakeUps: this.#wakeUps, appendTo },
       options,
     );
+    this.inbox = new PostgresInbox(client.query, names);
     this.replay = new SharedReplayLog(
       new PostgresReplayExchange(client, { names, notifies: notify }),
       replay,

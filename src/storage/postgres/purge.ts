@@ -3,7 +3,7 @@ import type { PostgresQuery } from "./client.ts";
 import type { PostgresNames } from "./names.ts";
 
 /** The greatest age that leaves the database a time that it knows: about 3,000 years. */
-const MAX_AGE_MS = 1e14;
+export const MAX_AGE_MS = 1e14;
 
 /** Deletes messages that were kept after they had been published, the oldest first. */
 export async function purgePublished(
