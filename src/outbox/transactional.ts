@@ -108,6 +108,20 @@ export function transactional<Tx extends StorageTransaction>(
   };
 }
 
+/**
+ * Makes a unit of work of a transaction that is open, as {@linkcode transactional} does with one that it
+ * opens itself: handlers within `transactional` of the same storage join it.
+ *
+ * @typeParam Tx The type of the storage's transactions.
+ */
+export function transactionUnit<Tx extends StorageTransaction>(
+  storage: TransactionalStorage<Tx>,
+  tx: Tx,
+  domainEvents: "after" | "inside",
+): UnitOfWork {
+  return new OpenTransaction(storage, tx, domainEvents);
+}
+
 /** A transaction as the mediator sees it, from its beginning to its commit. */
 class OpenTransaction<Tx extends StorageTransaction> implements UnitOfWork {
   readonly storage: TransactionalStorage<Tx>;
