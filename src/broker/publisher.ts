@@ -40,7 +40,7 @@ export interface Publisher extends AsyncDisposable {
 
 /**
  * A broker did not confirm a message, or the storage that keeps it for one (`bootstrap({ storage })`)
- * did not take it: it may or may not be published, at once or by a relay later.
+ * did not take it: it may or may not be published, now or by a relay later.
  */
 export class PublishError extends SluiceError {
   /** {@inheritDoc SluiceError.name} */
