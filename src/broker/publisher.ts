@@ -38,7 +38,10 @@ export interface Publisher extends AsyncDisposable {
   ): Promise<readonly PublishResult[]>;
 }
 
-/** A broker did not confirm a message: it may or may not have been published. */
+/**
+ * A broker did not confirm a message, or the storage that keeps it for one (`bootstrap({ storage })`)
+ * did not take it: it may or may not be published, now or by a relay later.
+ */
 export class PublishError extends SluiceError {
   /** {@inheritDoc SluiceError.name} */
   override readonly name = "PublishError";
@@ -49,7 +52,7 @@ export class PublishError extends SluiceError {
   /** The topic that it was meant for. */
   readonly topic: string;
 
-  /** Creates the error; `options.cause` is what the broker answered. */
+  /** Creates the error; `options.cause` is what the broker answered, or what the storage threw. */
   constructor({ id, topic }: Pick<Envelope, "id" | "topic">, options?: ErrorOptions) {
     super(`Cannot confirm the publication of message "${id}" to topic "${topic}"`, options);
     this.messageId = id;

@@ -56,4 +56,5 @@ export {
   transactional,
   type TransactionalOptions,
   type TransactionalStorage,
+  transactionUnit,
 } from "./transactional.ts";

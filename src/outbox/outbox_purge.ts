@@ -7,8 +7,9 @@ export interface OutboxPurgeOptions {
   /** The storage, which keeps what it has published (`keepPublished`). */
   readonly storage: { readonly outbox: Pick<OutboxStore, "purge"> };
   /**
-   * How long a message is kept after it was published, in milliseconds; 0 keeps none. It counts from
-   * when it was published, so a message that waited for long is not gone at once.
+   * How long a message is kept after it was published, in milliseconds; 0 keeps none, and `Infinity` is
+   * refused, as there is nothing to purge then. It counts from when it was published, so a message that
+   * waited for long is not gone at once.
    *
    * @default {604_800_000}, which is 7 days
    */
@@ -44,8 +45,10 @@ export interface PurgeReport extends TickReport {
  */
 export function outboxPurge(options: OutboxPurgeOptions): Tick<PurgeReport> {
   const { storage, retentionMs = 604_800_000, batchSize = 1_000, clock = systemClock } = options;
-  if (!(retentionMs >= 0)) {
-    throw new RangeError(`Cannot purge: retentionMs must be a number from 0, got ${retentionMs}`);
+  if (!(Number.isFinite(retentionMs) && retentionMs >= 0)) {
+    throw new RangeError(
+      `Cannot purge: retentionMs must be a finite number from 0, got ${retentionMs}`,
+    );
   }
   if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) {
     throw new RangeError(`Cannot purge: batchSize must be a positive integer, got ${batchSize}`);

@@ -79,6 +79,23 @@ const formCases: StorageCase[] = [
     },
   },
   {
+    name: "append() keeps headers of any characters, one by one and many at once",
+    run: async ({ storage }) => {
+      const values = ["", "a\u0000b", "half \ud800 of a pair", "\\u0000", '"', "\n\u0001", "🛟"];
+      const all = values.map((value, n) => ({ ...everything, id: `${n}`, headers: { value } }));
+      for (const one of all) await storage.outbox.store([one]);
+      await storage.outbox.store(all.map((one) => ({ ...one, id: `again ${one.id}` })));
+      const rows = await readAll(storage.outbox.open(SESSION));
+      expectSame("How many rows there are", rows.length, 2 * all.length);
+      for (const one of all) {
+        for (const id of [one.id, `again ${one.id}`]) {
+          const row = rows.find(({ envelope }) => envelope.id === id);
+          expectEnvelope(row?.envelope, { ...one, id });
+        }
+      }
+    },
+  },
+  {
     name: "append() keeps keys apart that differ in anything",
     run: async ({ storage }) => {
       const keys = ["", " ", "a", "A", "a ", "é", "e\u0301", "🛟", "%", "_", "\\", "'", '"', "$1"];

@@ -23,9 +23,38 @@ Published: 1, the right one: true
 Rolled back: An invoice is about something
 Published: 1, the right one: true
 `,
+  "outbox_log_tail.ts": `\
+Rolled back, so not published: 23505
+Somebody reads the slot: false, the server keeps log for it: true
+Somebody reads the slot: true
+Published: 250 g, 500 g
+Without the slot: SlotLostError
+`,
+  "streams_on_two_instances.ts": `\
+  POST goes to instance A
+  instance A begins a report
+Page 1, by A
+Page 2, by A
+Page 3, by A
+  GET goes to instance B
+Page 4, by A
+Page 5, by A
+Page 6, by A
+A huge report, whose reader has seen enough after five pages
+  POST goes to instance A
+  instance A begins a report
+Page 1, by A
+Page 2, by A
+Page 3, by A
+  GET goes to instance B
+Page 4, by A
+Page 5, by A
+  DELETE goes to instance B
+The run is cancelled at instance A
+`,
 };
 
-const server = await startPostgres();
+const server = await startPostgres({ isOwn: true }); // whose log can be read
 Deno.test.afterAll(() => server.stop());
 
 Deno.test("every program in examples/postgres is run by a test", async () => {

@@ -56,11 +56,18 @@ function multiple({ table }: PostgresNames, envelopes: readonly Envelope[]): Sta
   });
   return {
     text: `insert into ${table("outbox")} ${COLUMNS}
-select t, p, k, i, y, a, decode(b, 'base64'), x
+select t, p, k, i, y, coalesce(a, s::json), decode(b, 'base64'), x
 from json_to_recordset($1::text::json) as r(
-  t text, p smallint, k text, i text, y text, a json, b text, x text)`,
-    parameters: [JSON.stringify(rows)],
+  t text, p smallint, k text, i text, y text, a json, s text, b text, x text)`,
+    parameters: [jsonOf(rows)],
   };
+}
+
+/** As JSON, in which attributes that Postgres would refuse there, as it resolves what is escaped, are texts. */
+function jsonOf(rows: ReadonlyArray<{ readonly a: object }>): string {
+  const json = JSON.stringify(rows);
+  if (!json.includes("\\u")) return json;
+  return JSON.stringify(rows.map(({ a, ...row }) => ({ ...row, s: JSON.stringify(a) })));
 }
 
 /** Halves of pairs, as drivers encode them: JSON would keep them, and Postgres refuse it. */

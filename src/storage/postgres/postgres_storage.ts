@@ -75,6 +75,10 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
  * nothing on a connection between two statements, so it works behind a transaction-mode pooler, save
  * for `notify`.
  *
+ * A message with the character 0 in its id, type, topic or key is refused with a `TypeError` before
+ * anything is sent, as Postgres takes it in no text; half of a surrogate pair becomes U+FFFD in these.
+ * The body and everything else keep both, and a transaction can go on after the refusal.
+ *
  * @param client The client that the application has, by `fromPg`, `fromPostgresJs`, `fromDenoPostgres` or
  * `fromPglite`.
  * @throws {TypeError} If two of the notifications have the same name on the same topic, or the schema or

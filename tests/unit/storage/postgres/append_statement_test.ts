@@ -79,3 +79,11 @@ Deno.test("appendStatement() replaces halves of pairs in texts, as drivers do", 
   const [row] = JSON.parse(appendStatement(names, [odd, envelope()]).parameters[0] ?? "");
   assert.deepEqual([row.i, row.k], ["a\ufffd", "\ufffd🛟"]);
 });
+
+Deno.test("appendStatement() of several envelopes hands attributes over as texts if they have escaped characters", () => {
+  const odd = envelope({ headers: { a: "x\0y\ud800" } });
+  const rows = JSON.parse(appendStatement(names, [odd, envelope()]).parameters[0] ?? "");
+  assert.deepEqual(rows.map(({ a }: { a?: object }) => a), [undefined, undefined]);
+  assert.deepEqual(JSON.parse(rows[0].s).headers, odd.headers);
+  assert.doesNotMatch(JSON.stringify(rows), /[^\\]\\u/);
+});
