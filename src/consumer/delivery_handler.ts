@@ -1,6 +1,6 @@
 import type { Delivery } from "../broker/mod.ts";
 import type { Middleware } from "../mediator/mod.ts";
-import { type AnyMessage, type Envelope } from "../message/mod.ts";
+import type { AnyMessage, Envelope } from "../message/mod.ts";
 import { transactionUnit } from "../outbox/mod.ts";
 import type { StorageTransaction } from "../storage/mod.ts";
 import type { ConsumerSettings } from "./consumer_options.ts";
@@ -131,7 +131,7 @@ export class DeliveryHandler {
     const inside = Promise.withResolvers<void>();
     const around: Middleware = async (_context, next) => {
       const unitOfWork = transactionUnit(storage, tx, "inside");
-      const result = await next({ tx, unitOfWork });
+      const result = await next({ unitOfWork });
       inside.resolve();
       await commit;
       return result;

@@ -13,7 +13,7 @@ export interface WorkerParts {
   readonly reader: MessageReader;
   readonly handler: DeliveryHandler;
   readonly tally: ConsumerTally;
-  /** Waits until it may work. */
+  /** Waits until another transaction may be open. */
   readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
   /** Aborts when nothing more is to be begun. */
   readonly stop: AbortSignal;
@@ -45,10 +45,7 @@ export class PartitionWorker {
 
   async #work(): Promise<void> {
     await Promise.resolve(); // what comes together is handled together
-    const { limit, stop } = this.#parts;
-    while (this.#queue.length > 0 && !stop.aborted) {
-      await limit(() => this.#take());
-    }
+    while (this.#queue.length > 0 && !this.#parts.stop.aborted) await this.#take();
     this.#queue.length = 0; // the rest comes again elsewhere
   }
 
@@ -124,10 +121,10 @@ export class PartitionWorker {
   }
 
   async #handleBatch(batch: readonly ReadDelivery[]): Promise<void> {
-    const { settings, handler, cut } = this.#parts;
+    const { settings, handler, limit, cut } = this.#parts;
     if (batch.length > 1) {
       try {
-        return await this.#settle(batch, await handler.handle(batch, cut), 1);
+        return await this.#settle(batch, await limit(() => handler.handle(batch, cut)), 1);
       } catch (error) {
         if (cut.aborted) return await this.#release(batch.map(asBegun));
         const { cause = error } = error as { cause?: unknown };
@@ -154,12 +151,13 @@ export class PartitionWorker {
   }
 
   async #handleOne(read: ReadDelivery): Promise<void> {
-    const { settings, handler, cut } = this.#parts;
+    const { settings, handler, limit, cut } = this.#parts;
     const { delivery } = read;
     const signal = AbortSignal.any([cut, delivery.signal]);
     for (let attempt = 1; !signal.aborted;) {
       try {
-        return await this.#settle([read], await handler.handle([read], signal), attempt);
+        const outcomes = await limit(() => handler.handle([read], signal));
+        return await this.#settle([read], outcomes, attempt);
       } catch (error) {
         if (signal.aborted) break;
         if (!(error instanceof HandlerFailure)) {

@@ -42,7 +42,7 @@ export const importTable: Readonly<Record<string, Row>> = {
     packages: [],
   },
   broker: {
-    lives: "the port that publishes notifications, and its in-memory broker",
+    lives: "the ports to brokers, formats on the wire, and a broker in memory",
     folders: ["message", "resilience"],
     types: [],
     packages: [],
@@ -93,6 +93,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     lives: "transactions around handlers, the relay that publishes what is stored, retention",
     folders: ["message", "resilience", "background", "storage"],
     types: ["broker", "mediator"],
+    packages: [],
+  },
+  consumer: {
+    lives: "messages from brokers, each handled once; idempotency keys; what is remembered of both",
+    folders: ["message", "resilience", "background", "broker", "outbox"],
+    types: ["mediator", "storage"],
     packages: [],
   },
   container: {
