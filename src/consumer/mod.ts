@@ -29,4 +29,10 @@ export type {
 export type { ConsumerReport } from "./consumer_report.ts";
 export type { RunConsumerOptions, RunningConsumer } from "./consumer_run.ts";
 export { type ConsumerTickOptions, type EventConsumer, eventConsumer } from "./event_consumer.ts";
+export {
+  IdempotencyKeyMissingError,
+  IdempotencyMismatchError,
+  IdempotencyRunningError,
+} from "./idempotency_errors.ts";
+export { idempotent, type IdempotentOptions } from "./idempotent.ts";
 export { inboxPurge, type InboxPurgeOptions, type InboxPurgeReport } from "./inbox_purge.ts";

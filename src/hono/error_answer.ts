@@ -1,7 +1,13 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ReplayLogFullError } from "../stream/mod.ts";
-import { encodeProblem, INTERNAL_PROBLEM, type Problem, RefusedRequestError } from "./problem.ts";
+import {
+  encodeProblem,
+  INTERNAL_PROBLEM,
+  type Problem,
+  RefusedRequestError,
+  retryAfterOf,
+} from "./problem.ts";
 import type { RouteOptions } from "./route_options.ts";
 
 /** What the answer to an error depends on. */
@@ -30,7 +36,8 @@ const RETRY_AFTER = "5";
 function headersOf(error: unknown, status: number): Readonly<Record<string, string>> {
   if (error instanceof RefusedRequestError && error.problem.status === status) return error.headers;
   if (error instanceof ReplayLogFullError && status === 503) return { "retry-after": RETRY_AFTER };
-  return {};
+  const retryAfter = status === 409 ? retryAfterOf(error) : undefined;
+  return retryAfter === undefined ? {} : { "retry-after": retryAfter };
 }
 
 /** The same answer as a JSON text, for when the status and the headers have left already. */

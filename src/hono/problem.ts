@@ -1,3 +1,4 @@
+import { SluiceError } from "../errors.ts";
 import { EventHandlingError } from "../mediator/mod.ts";
 import { MessageValidationError, type ValidationIssue } from "../message/mod.ts";
 import { ReplayLogFullError } from "../stream/mod.ts";
@@ -19,6 +20,7 @@ export interface Problem {
    * The condition, for programs. The routes themselves give `invalid_json`, `forbidden_key`,
    * `body_too_large`, `body_unreadable`, `headers_too_large`, `unsupported_media_type`,
    * `method_not_allowed`, `cross_site`, `message_validation`, `event_handling`, `result_invalid`,
+   * `idempotency_key_missing`, `idempotency_running`, `idempotency_mismatch`,
    * `replay_log_full`, `replay_log_unavailable`, `stream_gone` and `internal`; those of ticks `unauthorized`, `tick_running`,
    * `tick_timeout` and `client_left`.
    */
@@ -92,7 +94,37 @@ export function problemOfHandling(error: unknown): Problem {
       code: "event_handling",
     };
   }
-  return INTERNAL_PROBLEM;
+  return IDEMPOTENCY_PROBLEMS.get(codeOf(error)) ?? INTERNAL_PROBLEM;
+}
+
+/** What `idempotent` of `@sluice/cqrs/consumer` throws: known by its codes, so that nobody loads it who has none. */
+const IDEMPOTENCY_PROBLEMS: ReadonlyMap<unknown, Problem> = new Map([
+  ["idempotency_key_missing", {
+    status: 400,
+    detail: "The request needs a header Idempotency-Key",
+    code: "idempotency_key_missing",
+  }],
+  ["idempotency_running", {
+    status: 409,
+    detail: "The same request is being handled",
+    code: "idempotency_running",
+  }],
+  ["idempotency_mismatch", {
+    status: 422,
+    detail: "The key was used for another request",
+    code: "idempotency_mismatch",
+  }],
+]);
+
+/** After how many seconds a client may ask again, if an error says so. */
+export function retryAfterOf(error: unknown): string | undefined {
+  if (codeOf(error) !== "idempotency_running") return undefined;
+  const { retryAfterMs } = error as { readonly retryAfterMs: number };
+  return String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof SluiceError ? error.code : undefined;
 }
 
 /**

@@ -32,7 +32,10 @@ import { sseRoute, type StreamSource } from "./sse_route.ts";
  * nothing, with or without data. Old browsers do not say it, nor does any over plain HTTP to another
  * host than its own: there Hono's middleware `hono/csrf` refuses forms.
  *
- * `traceparent` and `x-correlation-id` become metadata of the message when they are well-formed.
+ * `traceparent` and `x-correlation-id` become metadata of the message when they are well-formed, and
+ * `idempotency-key` becomes its header of that name: with `idempotent` of `@sluice/cqrs/consumer` around the
+ * handler a command is run once for each key, and who asks meanwhile gets 409 with `Retry-After`, who asks
+ * for something else under the same key 422, and who asks again the answer that was stored.
  *
  * No error leaves these handlers. They answer with problem details (RFC 9457): 400 for data that
  * cannot be read or is not valid, 403 for requests of other origins, 405 for methods that may not run

@@ -22,6 +22,11 @@ import {
   StreamGoneError,
   UnexpectedResponseError,
 } from "@sluice/cqrs/client";
+import {
+  IdempotencyKeyMissingError,
+  IdempotencyMismatchError,
+  IdempotencyRunningError,
+} from "@sluice/cqrs/consumer";
 import { ProviderNotFoundError } from "@sluice/cqrs/container";
 import { TransactionTooLargeError } from "@sluice/cqrs/deno-kv";
 import { BrokerUnavailableError, OutboxLagError } from "@sluice/cqrs/outbox";
@@ -57,6 +62,9 @@ const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   HandlerNotFoundError: (cause) => new HandlerNotFoundError("meeting.join", { cause }),
   HandlerSettledError: (cause) => new HandlerSettledError("meeting.join", { cause }),
   HttpProblemError: (cause) => new HttpProblemError(404, {}, { cause }),
+  IdempotencyKeyMissingError: (cause) => new IdempotencyKeyMissingError("pay", { cause }),
+  IdempotencyMismatchError: (cause) => new IdempotencyMismatchError("key 1", { cause }),
+  IdempotencyRunningError: (cause) => new IdempotencyRunningError("key 1", 1_000, { cause }),
   LeaseLostError: (cause) => new LeaseLostError({ cause }),
   MessageDecodeError: (cause) =>
     new MessageDecodeError(new Uint8Array(3), "meeting.join", { cause }),
