@@ -48,6 +48,27 @@ Cairo
   event: fetched 29 °C for Cairo
   29 °C says the service
 `,
+  "consumer.ts": `\
+The consumer works until nothing comes any more
+  order.placed m2: failed, attempt 1: The mail server does not answer
+  order.placed m3: given up after 1 attempts: Cleo has no address
+  invoice.send m5: handled at attempt 1
+  order.placed m1: handled at attempt 1
+  order.placed m1: duplicate
+  order.placed m2: handled at attempt 2
+  order.placed m4: given up after 0 attempts: Cannot decode 1 bytes as data of "order.placed"
+{"hasMore":false,"handled":3,"duplicates":1,"unhandled":0,"failed":1,"deadLettered":2}
+What was written, and what waits for the relay
+  Ada: 500
+  Bob: 700
+  Cleo: nothing
+  {"order":"o4","cents":100}
+  {"order":"o1","cents":500}
+  {"order":"o2","cents":700}
+What was given up
+  m3: RangeError: Cleo has no address
+  m4: MessageDecodeError: Cannot decode 1 bytes as data of "order.placed"
+`,
   "domain_events.ts": `\
 Ada orders for 60.00:
   level 1, stock: reserve what order A1 needs
@@ -122,6 +143,24 @@ calendar: POST /webhooks/calendar {"id":"m1","day":"2030-07-01"}
   204
 calendar: POST /webhooks/calendar {"id":"m1","day":"soon"}
   400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"The data of the request is not valid","code":"message_validation","issues":[{"message":"must be a day","path":["day"]}]}
+`,
+  "idempotent_route.ts": `\
+Ada pays, and does not get the answer
+  payment 1: 500 cents
+  200: R1
+So she asks again
+  200: R1
+The same key does not do for something else
+  422: The key was used for another request
+Without a key it is refused here
+  400: The request needs a header Idempotency-Key
+While a payment is being made, the same request has to wait
+  409: The same request is being handled, to be asked again after 30 s at the latest
+  payment 2: 700 cents
+  200: R2
+  200: R2
+Answers are kept for some days; then a job forgets them
+  2 are gone
 `,
   "message_types.ts": `\
 B1: Sea view for 2 on 2030-07-01
@@ -332,6 +371,17 @@ restart, the supplier fails after two articles:
   desk from copy
   chair from copy
   complete: 3 articles
+`,
+  "two_services.ts": `\
+Ada orders while the shipping service is down
+  o1 is placed
+It is up again
+  shipping: P1 to 12 Crescent Road, in conversation ada-1
+  shop: o1 has P1, in conversation ada-1
+  o1 is on its way as P1
+The broker delivers everything once more: nothing is done twice
+  o1 is on its way as P1
+  2 messages of parcels, one of them a repetition
 `,
   "typed_client.ts": `\
 Lisbon is stop 1
