@@ -1,14 +1,8 @@
 /** Tells others of each hash: through the outbox, the relay and a broker to a consumer. */
 
-import {
-  bootstrap,
-  type Envelope,
-  handlers,
-  jsonCodec,
-  memoryBroker,
-  type Publisher,
-} from "@sluice/cqrs";
-import { outboxRelay } from "@sluice/cqrs/outbox";
+import { bootstrap, handlers, memoryBroker } from "@sluice/cqrs";
+import { eventConsumer, memorySource } from "@sluice/cqrs/consumer";
+import { outboxRelay, transactional } from "@sluice/cqrs/outbox";
 import { memoryStorage, type Storage } from "@sluice/cqrs/storage";
 import { HashPublished } from "./messages.ts";
 
@@ -21,24 +15,39 @@ export interface Notices {
 }
 
 /**
- * Starts a relay between an outbox and a consumer. The outbox is in memory here; with Postgres or
- * Deno KV it would outlive the process, and nothing else would be different.
+ * Starts a relay and a consumer. The storages and the broker are in memory here; with Postgres or Deno
+ * KV and with Kafka or RabbitMQ they would outlive the process, and nothing else would be different.
  */
 export function startNotices(): Notices {
   const storage = memoryStorage();
+  const broker = memoryBroker();
   let next = Promise.withResolvers<void>();
-  // In another process, as a rule. A message may come twice, so it looks at the id.
-  const seen = new Set<string>();
-  const consumer = bootstrap(
-    handlers().on(HashPublished, (_data, { id }) => void seen.add(id)),
-  );
-  outboxRelay({ storage, broker: delivering(memoryBroker(), consume) }).run();
-
-  async function consume({ id, body }: Envelope): Promise<void> {
-    await consumer.dispatch(await HashPublished.parse(await jsonCodec().decode(body), { id }));
+  const wake = () => {
     next.resolve();
     next = Promise.withResolvers();
-  }
+  };
+  let delivered = 0;
+  let arrived = 0;
+
+  // In another process, as a rule, with a database of its own.
+  const inbox = memoryStorage();
+  const app = bootstrap(
+    handlers().use(transactional(inbox)).on(HashPublished, () => void arrived++),
+  );
+  const consumer = eventConsumer({
+    source: memorySource(broker),
+    topics: [HashPublished.topic],
+    app,
+    storage: inbox,
+    consumer: "notices",
+    observer({ type }) {
+      if (type !== "handled" && type !== "duplicate") return;
+      delivered++;
+      wake();
+    },
+  });
+  consumer.run();
+  outboxRelay({ storage, broker }).run({ onReport: wake });
 
   return {
     storage,
@@ -46,25 +55,11 @@ export function startNotices(): Notices {
       while (true) {
         const { promise } = next;
         const { pending } = await storage.outbox.statistics({ maxCount: 1 });
-        if (pending === 0) return seen.size;
+        if (pending === 0 && broker.at(HashPublished.topic, delivered) === undefined) {
+          return arrived;
+        }
         await promise;
       }
     },
-  };
-}
-
-/** A broker that delivers what it has taken. */
-function delivering(
-  broker: Publisher,
-  deliver: (message: Envelope) => Promise<void>,
-): Publisher {
-  return {
-    keepsOrderOnFailure: true,
-    async publish(messages, options) {
-      const results = await broker.publish(messages, options);
-      for (const message of messages) await deliver(message);
-      return results;
-    },
-    async [Symbol.asyncDispose]() {},
   };
 }
