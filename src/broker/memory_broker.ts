@@ -1,4 +1,5 @@
 import type { Envelope } from "../message/mod.ts";
+import { MemoryTopicLogs } from "./memory_topic_logs.ts";
 import type { Publisher, PublishResult } from "./publisher.ts";
 
 /** How {@linkcode memoryBroker} behaves. */
@@ -28,12 +29,6 @@ export interface MemoryBroker extends Publisher {
   ): { readonly place: number; readonly message: Envelope } | undefined;
   /** Calls `listener` whenever messages were published, until the function that it gives back is called. */
   onPublish(listener: () => void): () => void;
-}
-
-interface TopicLog {
-  /** How many messages have left. */
-  gone: number;
-  readonly messages: Envelope[];
 }
 
 /**
@@ -66,37 +61,20 @@ export function memoryBroker(
       `Cannot create a broker as "maxMessagesPerTopic" must be positive: ${maxMessagesPerTopic}`,
     );
   }
-  const topics = new Map<string, TopicLog>();
+  const logs = new MemoryTopicLogs(maxMessagesPerTopic);
   const listeners = new Set<() => void>();
-
-  function append(message: Envelope): PublishResult {
-    const log = topics.get(message.topic) ?? { gone: 0, messages: [] };
-    topics.set(message.topic, log);
-    log.messages.push(message);
-    if (log.messages.length > maxMessagesPerTopic) {
-      log.messages.shift();
-      log.gone++;
-    }
-    return { ok: true };
-  }
-
   return {
     keepsOrderOnFailure: true,
     async publish(messages, options): Promise<readonly PublishResult[]> {
       await Promise.resolve();
       options?.signal?.throwIfAborted();
-      const results = messages.map(append);
+      for (const message of messages) logs.append(message);
       for (const listener of listeners) listener();
-      return results;
+      return messages.map(() => ({ ok: true }));
     },
-    messages: (topic) => [...topics.get(topic)?.messages ?? []],
-    topics: () => [...topics.keys()],
-    at(topic, place) {
-      const log = topics.get(topic);
-      const found = Math.max(place, log?.gone ?? 0);
-      const message = log?.messages[found - log.gone];
-      return message && { place: found, message };
-    },
+    messages: (topic) => logs.messages(topic),
+    topics: () => logs.topics(),
+    at: (topic, place) => logs.at(topic, place),
     onPublish(listener) {
       const own = () => listener();
       listeners.add(own);

@@ -80,14 +80,14 @@ export function idempotent<Tx extends StorageTransaction>(
   storage: Storage<Tx>,
   options: IdempotentOptions = {},
 ): StreamAwareMiddleware<{ readonly tx: Tx }> {
-  const { key: keyOf = keyIn, isRequired = false, leaseMs = 60_000 } = options;
-  const scopeOf = options.scope ?? (({ message }: MiddlewareContext) => message.type);
+  const { key: keyOf = keyIn, scope: scopeOf = typeOf, isRequired = false } = options;
+  const { leaseMs = 60_000 } = options;
   if (!(Number.isFinite(leaseMs) && leaseMs > 0)) {
     throw new RangeError(`Cannot make calls idempotent: leaseMs must be above 0, got ${leaseMs}`);
   }
   return {
-    async handle(context, next) {
-      const run = (complete?: (tx: Tx, answer: Uint8Array) => Promise<void>) =>
+    handle(context, next) {
+      const run: Run<Tx> = (complete) =>
         storage.transaction(async (tx) => {
           context.signal.throwIfAborted();
           const result = await next({ tx, unitOfWork: transactionUnit(storage, tx, "after") });
@@ -95,33 +95,51 @@ export function idempotent<Tx extends StorageTransaction>(
           return result;
         });
       const key = keyOf(context);
-      if (key === undefined) {
-        if (isRequired) throw new IdempotencyKeyMissingError(context.message.type);
-        return await run();
+      if (key !== undefined) {
+        const { data } = context.message;
+        return runOnce(storage, { scope: scopeOf(context), key, data, leaseMs }, run);
       }
-      const owner = crypto.randomUUID();
-      const scope = scopeOf(context);
-      const fingerprint = await fingerprintOf(context.message.data);
-      const claim = await storage.inbox.claim(scope, key, { fingerprint, owner, leaseMs });
-      if (claim.state === "done") return decode(claim.answer);
-      if (claim.state === "running") throw new IdempotencyRunningError(key, claim.leftMs);
-      if (claim.state === "mismatch") throw new IdempotencyMismatchError(key);
-      try {
-        return await run(async (tx, answer) => {
-          // Somebody else has begun since, and may have ended: this one must not count.
-          if (!await storage.inbox.complete(tx, scope, key, { owner, answer })) {
-            throw new LeaseLostError();
-          }
-        });
-      } catch (error) {
-        // It does nothing where a commit has taken effect though its answer was lost.
-        await storage.inbox.abandon(scope, key, owner).catch(() => {}); // it ends by itself
-        throw error;
-      }
+      if (!isRequired) return run();
+      throw new IdempotencyKeyMissingError(context.message.type);
     },
     stream: ({ message }: MiddlewareContext) => refuse(message.type),
     check: ({ type, kind }) => void (kind === "stream" && refuse(type)),
   };
+}
+
+/** Runs the handler in a transaction, and does something with its answer before the commit. */
+type Run<Tx> = (complete?: (tx: Tx, answer: Uint8Array) => Promise<void>) => Promise<unknown>;
+
+async function runOnce<Tx extends StorageTransaction>(
+  { inbox }: Storage<Tx>,
+  { scope, key, data, leaseMs }: {
+    readonly scope: string;
+    readonly key: string;
+    readonly data: unknown;
+    readonly leaseMs: number;
+  },
+  run: Run<Tx>,
+): Promise<unknown> {
+  const owner = crypto.randomUUID();
+  const fingerprint = await fingerprintOf(data);
+  const claim = await inbox.claim(scope, key, { fingerprint, owner, leaseMs });
+  if (claim.state === "done") return decode(claim.answer);
+  if (claim.state === "running") throw new IdempotencyRunningError(key, claim.leftMs);
+  if (claim.state === "mismatch") throw new IdempotencyMismatchError(key);
+  try {
+    return await run(async (tx, answer) => {
+      // Somebody else has begun since, and may have ended: this one must not count.
+      if (!await inbox.complete(tx, scope, key, { owner, answer })) throw new LeaseLostError();
+    });
+  } catch (error) {
+    // It does nothing where a commit has taken effect though its answer was lost.
+    await inbox.abandon(scope, key, owner).catch(() => {}); // it ends by itself
+    throw error;
+  }
+}
+
+function typeOf({ message }: MiddlewareContext): string {
+  return message.type;
 }
 
 function keyIn({ metadata }: MiddlewareContext): string | undefined {

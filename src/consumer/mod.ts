@@ -3,6 +3,29 @@
  * together with the record that the message was handled. And what is asked for twice under one idempotency
  * key, done once.
  *
+ * @example A message that is handled once
+ * ```ts
+ * import { bootstrap, handlers, jsonCodec, memoryBroker, notification, toEnvelope, type } from "@sluice/cqrs";
+ * import { eventConsumer, memorySource } from "@sluice/cqrs/consumer";
+ * import { transactional } from "@sluice/cqrs/outbox";
+ * import { memoryStorage } from "@sluice/cqrs/storage";
+ * import assert from "node:assert/strict";
+ *
+ * const Paid = notification("paid", { topic: "payments", data: type<{ cents: number }>() });
+ * const storage = memoryStorage();
+ * const app = bootstrap(
+ *   handlers().use(transactional(storage)).on(Paid, ({ cents }, { tx }) => tx.client.set("paid", cents)),
+ * );
+ * const broker = memoryBroker();
+ * const source = memorySource(broker);
+ * const consumer = eventConsumer({ source, topics: ["payments"], app, storage, consumer: "ledger" });
+ *
+ * const paid = await toEnvelope(Paid({ cents: 500 }), { codec: jsonCodec(), source: "/shop" });
+ * await broker.publish([paid, paid]);
+ * const { handled, duplicates } = await consumer.tick({ budgetMs: 1_000, idleMs: 0 });
+ * assert.deepEqual([handled, duplicates], [1, 1]);
+ * ```
+ *
  * @module
  */
 

@@ -238,7 +238,11 @@ const endCases: readonly Case[] = [
 ];
 
 /** What every implementation of `Source` must do. What it reads is published through the same broker. */
-export const sourceCases: readonly Case[] = [...deliveryCases, ...settlingCases, ...endCases];
+export const sourceCases: ReadonlyArray<ConformanceCase<BrokerHarness>> = [
+  ...deliveryCases,
+  ...settlingCases,
+  ...endCases,
+];
 
 function newGroup(): string {
   return `group-${crypto.randomUUID()}`;

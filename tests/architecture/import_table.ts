@@ -97,8 +97,8 @@ export const importTable: Readonly<Record<string, Row>> = {
   },
   consumer: {
     lives: "messages from brokers, each handled once; idempotency keys; what is remembered of both",
-    folders: ["message", "resilience", "background", "broker", "outbox"],
-    types: ["mediator", "storage"],
+    folders: ["message", "resilience", "background", "storage", "broker", "outbox"],
+    types: ["mediator"],
     packages: [],
   },
   container: {

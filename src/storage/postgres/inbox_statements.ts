@@ -44,10 +44,15 @@ const ONE = shortened("$2::text");
 
 /** Makes the texts. */
 export function inboxStatements(names: PostgresNames): InboxStatements {
-  return { ...messageStatements(names), ...deadStatements(names), ...keyStatements(names) };
+  return {
+    ...handlingStatements(names),
+    ...startStatements(names),
+    ...deadStatements(names),
+    ...keyStatements(names),
+  };
 }
 
-function messageStatements({ table }: PostgresNames) {
+function handlingStatements({ table }: PostgresNames) {
   const inbox = table("inbox");
   return {
     record: `with ${GIVEN},
@@ -61,6 +66,25 @@ made as (
 select g.n, exists (select from made m where m.id = g.id)
   and not exists (select from given f where f.id = g.id and f.n < g.n) as is_new
 from given g`,
+    purge: `with gone as (
+  delete from ${inbox} where ctid = any (array(
+    select ctid from ${inbox}
+    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
+    limit $2::text::bigint for update skip locked))
+  returning 1),
+gone_keys as (
+  delete from ${table("inbox_key")} where ctid = any (array(
+    select ctid from ${table("inbox_key")}
+    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
+    limit greatest(0, $2::text::bigint - (select count(*) from gone)) for update skip locked))
+  returning 1)
+select ((select count(*) from gone) + (select count(*) from gone_keys))::integer as count`,
+  };
+}
+
+function startStatements({ table }: PostgresNames) {
+  const inbox = table("inbox");
+  return {
     begin: `with ${GIVEN},
 made as (
   insert into ${inbox} (consumer, id, starts, touched_at)
@@ -82,19 +106,6 @@ gone as (
   where i.consumer = $1::text and i.id = f.id and f.starts <= 1)
 update ${inbox} i set starts = i.starts - 1 from found f
 where i.consumer = $1::text and i.id = f.id and f.starts > 1`,
-    purge: `with gone as (
-  delete from ${inbox} where ctid = any (array(
-    select ctid from ${inbox}
-    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
-    limit $2::text::bigint for update skip locked))
-  returning 1),
-gone_keys as (
-  delete from ${table("inbox_key")} where ctid = any (array(
-    select ctid from ${table("inbox_key")}
-    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
-    limit greatest(0, $2::text::bigint - (select count(*) from gone)) for update skip locked))
-  returning 1)
-select ((select count(*) from gone) + (select count(*) from gone_keys))::integer as count`,
   };
 }
 
