@@ -1,0 +1,46 @@
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  isMessage,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { InitCheck } from "./init_check.ts";
+import { WireCheck } from "./wire_check.ts";
+
+/** Turns messages of one type into their bytes and back. */
+export class MessageBytes<Desc extends DescMessage> {
+  readonly #schema: Desc;
+  readonly #initCheck = new InitCheck();
+  readonly #wireCheck: WireCheck;
+
+  /** Creates it for messages of `schema`. */
+  constructor(schema: Desc) {
+    this.#schema = schema;
+    this.#wireCheck = new WireCheck(schema);
+  }
+
+  /**
+   * Makes a message of what initialises one; a message stays as it is.
+   *
+   * @throws {TypeError} If something in `data` has no place in the message.
+   */
+  toMessage(data: unknown): MessageShape<Desc> {
+    if (isMessage(data, this.#schema)) return data;
+    this.#initCheck.check(this.#schema, data);
+    return create(this.#schema, data as MessageInitShape<Desc>);
+  }
+
+  /** @throws {Error} If `data` is no message of this type and initialises none. */
+  encode(data: unknown): Uint8Array {
+    return toBinary(this.#schema, this.toMessage(data));
+  }
+
+  /** @throws {Error} If `bytes` are no message of this type, as far as protobuf can tell. */
+  decode(bytes: Uint8Array): MessageShape<Desc> {
+    this.#wireCheck.check(bytes);
+    return fromBinary(this.#schema, bytes);
+  }
+}
