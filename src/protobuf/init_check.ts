@@ -17,51 +17,53 @@ export class InitCheck {
   }
 
   #checkMessage(schema: DescMessage, init: unknown, path: string): void {
-    if (!isObject(init)) throw new TypeError(`Cannot encode ${kindOf(init)} as "${path}"`);
-    if (init["$typeName"] !== undefined && init["$typeName"] !== schema.typeName) {
-      throw new TypeError(`Cannot encode a message "${init["$typeName"]}" as "${path}"`);
+    if (!isObject(init)) throw refusal(init, path);
+    const { $typeName } = init;
+    if ($typeName !== undefined && $typeName !== schema.typeName) {
+      throw new TypeError(`Cannot encode a message "${$typeName}" as "${path}"`);
     }
     const members = this.#membersOf(schema);
-    for (const [name, value] of Object.entries(init)) {
-      if (name === "$typeName" || name === "$unknown" || value === undefined) continue;
+    for (const name of Object.keys(init)) {
+      const value = init[name];
+      if (value === undefined || value === null) continue; // as good as left out
       const member = members.get(name);
       if (member === undefined) {
+        if (name === "$typeName" || name === "$unknown") continue;
         throw new TypeError(`Cannot encode "${path}.${name}" as there is no such field`);
       }
-      if ("fieldKind" in member) this.#checkField(member, value, `${path}.${name}`);
+      if ("fieldKind" in member) this.#checkField(member, value, path, name);
       else this.#checkCase(member, value, `${path}.${name}`);
     }
   }
 
   #checkCase(cases: ReadonlyMap<string, DescField>, chosen: unknown, path: string): void {
-    if (!isObject(chosen)) throw new TypeError(`Cannot encode ${kindOf(chosen)} as "${path}"`);
+    if (!isObject(chosen)) throw refusal(chosen, path);
     if (chosen["case"] === undefined) return;
     const name = String(chosen["case"]);
     const field = cases.get(name);
     if (field === undefined) {
       throw new TypeError(`Cannot encode "${path}" as it has no case "${name}"`);
     }
-    this.#checkField(field, chosen["value"], `${path}.${name}`);
+    this.#checkField(field, chosen["value"], path, name);
   }
 
-  #checkField(field: DescField, value: unknown, path: string): void {
-    if (value === null) return; // as good as left out
+  #checkField(field: DescField, value: unknown, path: string, name: string): void {
     if (field.fieldKind === "list") {
-      if (!Array.isArray(value)) throw new TypeError(`Cannot encode ${kindOf(value)} as "${path}"`);
-      for (const item of value) this.#checkValue(field, item, path);
+      if (!Array.isArray(value)) throw refusal(value, `${path}.${name}`);
+      for (const item of value) this.#checkValue(field, item, path, name);
     } else if (field.fieldKind === "map") {
-      if (!isObject(value)) throw new TypeError(`Cannot encode ${kindOf(value)} as "${path}"`);
-      for (const item of Object.values(value)) this.#checkValue(field, item, path);
+      if (!isObject(value)) throw refusal(value, `${path}.${name}`);
+      for (const key of Object.keys(value)) this.#checkValue(field, value[key], path, name);
     } else {
-      this.#checkValue(field, value, path);
+      this.#checkValue(field, value, path, name);
     }
   }
 
-  #checkValue({ message, scalar }: DescField, value: unknown, path: string): void {
+  #checkValue({ message, scalar }: DescField, value: unknown, path: string, name: string): void {
     if (message === undefined) {
-      if (!fits(scalar, value)) throw new TypeError(`Cannot encode ${kindOf(value)} as "${path}"`);
+      if (!fits(scalar, value)) throw refusal(value, `${path}.${name}`);
     } else if (!standsForItself(message)) {
-      this.#checkMessage(message, value, path);
+      this.#checkMessage(message, value, `${path}.${name}`);
     }
   }
 
@@ -97,9 +99,14 @@ function fits(scalar: ScalarType | undefined, value: unknown): boolean {
   }
 }
 
+function refusal(value: unknown, path: string): TypeError {
+  return new TypeError(`Cannot encode ${kindOf(value)} as "${path}"`);
+}
+
 /** Whether fields of a message type hold plain values, which are no initialisers: JSON, or a wrapped scalar. */
 function standsForItself({ typeName }: DescMessage): boolean {
-  return typeName === "google.protobuf.Struct" || /^google\.protobuf\.\w+Value$/.test(typeName);
+  if (!typeName.startsWith("google.protobuf.")) return false;
+  return typeName === "google.protobuf.Struct" || typeName.endsWith("Value");
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

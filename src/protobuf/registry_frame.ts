@@ -1,11 +1,9 @@
-/** What stands around a message that was written with a schema registry. */
-export interface RegistryFrame {
+/** What stands before a message that was written with a schema registry. */
+export interface FrameHead {
   /** The id of the schema that the message was written with. */
   readonly schemaId: number;
   /** Where in that schema the type of the message stands: the index of the outermost message, then of those within. */
   readonly messagePath: readonly number[];
-  /** The bytes of the message. */
-  readonly payload: Uint8Array;
 }
 
 /** The first byte of every frame. */
@@ -14,19 +12,22 @@ const MAGIC = 0;
 /** The bytes before the path: the first byte, and the id in 32 bits. */
 const PATH_AT = 5;
 
-/** Puts a frame together, in the format of Confluent's serialisers. */
-export function writeFrame({ schemaId, messagePath, payload }: RegistryFrame): Uint8Array {
+/** Gives the bytes before a message, in the format of Confluent's serialisers. */
+export function writeHead({ schemaId, messagePath }: FrameHead): Uint8Array {
   const path = writePath(messagePath);
-  const bytes = new Uint8Array(PATH_AT + path.length + payload.length);
+  const bytes = new Uint8Array(PATH_AT + path.length);
   bytes[0] = MAGIC;
   new DataView(bytes.buffer).setUint32(1, schemaId);
   bytes.set(path, PATH_AT);
-  bytes.set(payload, PATH_AT + path.length);
   return bytes;
 }
 
-/** @throws {TypeError} If `bytes` are no frame, or end within its head. */
-export function readFrame(bytes: Uint8Array): RegistryFrame {
+/**
+ * Reads what stands before a message, and where the message starts.
+ *
+ * @throws {TypeError} If `bytes` are no frame, or end within its head.
+ */
+export function readHead(bytes: Uint8Array): FrameHead & { readonly end: number } {
   if (bytes.length <= PATH_AT) {
     throw new TypeError(`Cannot read a frame of a schema registry from ${bytes.length} bytes`);
   }
@@ -36,17 +37,15 @@ export function readFrame(bytes: Uint8Array): RegistryFrame {
   const schemaId = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(1);
   const [count, start] = readInteger(bytes, PATH_AT);
   // The first message of a file is what most files have, so it has a short form: a length of 0.
-  if (count === 0) return { schemaId, messagePath: [0], payload: bytes.subarray(start) };
-  // Each index takes a byte at least, so no count makes this allocate more than came.
-  if (count > bytes.length - start) throw brokenPath();
+  if (count === 0) return { schemaId, messagePath: [0], end: start };
   const messagePath = [];
-  let at = start;
+  let end = start;
   for (let left = count; left > 0; left--) {
-    const [index, end] = readInteger(bytes, at);
+    const [index, next] = readInteger(bytes, end); // fails at the end of the bytes, however large the count
     messagePath.push(index);
-    at = end;
+    end = next;
   }
-  return { schemaId, messagePath, payload: bytes.subarray(at) };
+  return { schemaId, messagePath, end };
 }
 
 function writePath(path: readonly number[]): readonly number[] {

@@ -1,12 +1,9 @@
-import { type DescMessage, fromBinary } from "@bufbuild/protobuf";
-import { base64Decode } from "@bufbuild/protobuf/wire";
-import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import type { DescMessage } from "@bufbuild/protobuf";
+import { FrameReader } from "./frame_reader.ts";
+import { FrameWriter } from "./frame_writer.ts";
 import { MessageBytes } from "./message_bytes.ts";
-import { messageNameAt, messagePath } from "./message_path.ts";
-import { schemaIdOf } from "./proto_file.ts";
 import { PROTOBUF_CONTENT_TYPE, type ProtobufCodec } from "./protobuf_codec.ts";
-import { readFrame, type RegistryFrame, writeFrame } from "./registry_frame.ts";
-import type { RegistrySchema, SchemaRegistry } from "./schema_registry.ts";
+import type { SchemaRegistry } from "./schema_registry.ts";
 
 /** How {@linkcode registryProtobufCodec} encodes and decodes. */
 export interface RegistryProtobufCodecOptions {
@@ -47,9 +44,6 @@ export interface RegistryProtobufCodecOptions {
   readonly contentType?: string | undefined;
 }
 
-/** More schemas than one type of message ever has; what comes beyond is asked for again. */
-const MAX_CHECKED = 1_000;
-
 /**
  * Encodes data as {@linkcode protobufCodec} does, in the frame that Confluent's serialisers put
  * around it: a byte 0, the id of the schema in 32 bits, and where in the schema's file the type of
@@ -81,7 +75,7 @@ export function registryProtobufCodec<Desc extends DescMessage>(
   const { contentType = PROTOBUF_CONTENT_TYPE, writerSchema = "check", registry } = options;
   const messages = new MessageBytes(schema);
   const writer = new FrameWriter(schema, options);
-  const checks = new WriterChecks(schema, registry);
+  const reader = new FrameReader(schema, writerSchema === "check" ? registry : undefined);
   return {
     contentType,
     encode(data) {
@@ -89,90 +83,9 @@ export function registryProtobufCodec<Desc extends DescMessage>(
       return writer.write(payload);
     },
     decode(bytes) {
-      const frame = readFrame(bytes);
-      const checked = writerSchema === "check" ? checks.check(frame) : undefined;
-      return checked === undefined
-        ? messages.decode(frame.payload)
-        : checked.then(() => messages.decode(frame.payload));
+      const known = reader.knownEnd(bytes);
+      if (known !== undefined) return messages.decode(bytes.subarray(known));
+      return reader.checkedEnd(bytes).then((end) => messages.decode(bytes.subarray(end)));
     },
   };
-}
-
-/** Writes frames, as soon as it knows the id of the schema. */
-class FrameWriter {
-  readonly #schema: DescMessage;
-  readonly #options: RegistryProtobufCodecOptions;
-  readonly #messagePath: readonly number[];
-  #schemaId: number | undefined;
-
-  constructor(schema: DescMessage, options: RegistryProtobufCodecOptions) {
-    const isText = options.sources?.[schema.file.proto.name] !== undefined;
-    this.#schema = schema;
-    this.#options = options;
-    this.#messagePath = messagePath(schema, isText ? "skipped" : "counted");
-  }
-
-  write(payload: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    if (this.#schemaId !== undefined) return this.#frame(this.#schemaId, payload);
-    return this.#findId().then((schemaId) => this.#frame(schemaId, payload));
-  }
-
-  #frame(schemaId: number, payload: Uint8Array): Uint8Array {
-    return writeFrame({ schemaId, messagePath: this.#messagePath, payload });
-  }
-
-  /** Whoever asks at the same time shares the registry's requests. */
-  async #findId(): Promise<number> {
-    const { typeName, file } = this.#schema;
-    const { registry, subject = typeName, autoRegister = true, sources = {} } = this.#options;
-    this.#schemaId = await schemaIdOf(registry, subject, file, { autoRegister, sources });
-    return this.#schemaId;
-  }
-}
-
-/** Finds out whether frames hold messages of one type, and remembers those that do. */
-class WriterChecks {
-  readonly #schema: DescMessage;
-  readonly #registry: SchemaRegistry;
-  readonly #passed = new Set<string>();
-
-  constructor(schema: DescMessage, registry: SchemaRegistry) {
-    this.#schema = schema;
-    this.#registry = registry;
-  }
-
-  /** Returns `undefined` if that is known already, or else a promise that rejects if they do not. */
-  check({ schemaId, messagePath }: RegistryFrame): Promise<void> | undefined {
-    const key = `${schemaId}:${messagePath}`;
-    if (this.#passed.has(key)) return undefined;
-    return this.#registry.schemaById(schemaId).then((written) => {
-      this.#require(schemaId, messagePath, written);
-      if (this.#passed.size >= MAX_CHECKED) this.#passed.clear();
-      this.#passed.add(key);
-    });
-  }
-
-  #require(id: number, path: readonly number[], { schemaType, schema }: RegistrySchema): void {
-    const { typeName } = this.#schema;
-    const refuse = (what: string) => {
-      throw new TypeError(`Cannot decode a message "${typeName}" as the schema ${id} ${what}`);
-    };
-    if (schemaType !== "PROTOBUF") refuse(`is one of ${schemaType}`);
-    const file = readCompiled(schema);
-    if (file === undefined) return; // the text says nothing without a compiler
-    // Whether the writer has counted the entries of maps nobody can know.
-    const names = [messageNameAt(file, path, "counted"), messageNameAt(file, path, "skipped")];
-    if (names.includes(typeName)) return;
-    const [name] = names.filter((name) => name !== undefined);
-    refuse(name === undefined ? `has no message at ${path}` : `is that of a message "${name}"`);
-  }
-}
-
-/** The compiled file in base 64, or `undefined` if it is not one but the text of a `.proto`. */
-function readCompiled(schema: string): FileDescriptorProto | undefined {
-  try {
-    return fromBinary(FileDescriptorProtoSchema, base64Decode(schema));
-  } catch {
-    return undefined;
-  }
 }

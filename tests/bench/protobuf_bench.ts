@@ -1,0 +1,74 @@
+/**
+ * The codecs, each beside the library that does its work. The message is of the size of an event,
+ * with a few fields within it.
+ */
+
+import { jsonCodec } from "@sluice/cqrs";
+import { protobufCodec, registryProtobufCodec, type SchemaRegistry } from "@sluice/cqrs/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { OrderPlacedSchema } from "../../examples/protobuf/order_events_pb.ts";
+
+const init: MessageInitShape<typeof OrderPlacedSchema> = {
+  orderId: "0192c1f0-7a5c-7000-8000-000000000001",
+  lines: [{ article: "lamp", count: 2 }, { article: "desk", count: 1 }],
+  totalCents: 129_900n,
+  placedAt: timestampFromDate(new Date("2026-01-02T03:04:05.678Z")),
+};
+const message = create(OrderPlacedSchema, init);
+const bytes = toBinary(OrderPlacedSchema, message);
+
+/** A registry that gives the id 1, for what no network has a part in. */
+const registry: SchemaRegistry = {
+  register: () => Promise.resolve(1),
+  lookUp: () => Promise.resolve({ id: 1, version: 1 }),
+  schemaById: () => Promise.resolve({ schemaType: "PROTOBUF", schema: "syntax", references: [] }),
+};
+const protobuf = protobufCodec(OrderPlacedSchema);
+const framed = registryProtobufCodec(OrderPlacedSchema, { registry });
+const frame = await framed.encode(message);
+await framed.decode(frame);
+
+const data = { ...init, totalCents: 129_900, placedAt: "2026-01-02T03:04:05.678Z" };
+const json = jsonCodec();
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const text = encoder.encode(JSON.stringify(data));
+
+const cases: Readonly<Record<string, readonly (readonly [string, () => unknown])[]>> = {
+  "protobuf, encode a message": [
+    ["toBinary()", () => toBinary(OrderPlacedSchema, message)],
+    ["protobufCodec()", () => protobuf.encode(message)],
+    ["registryProtobufCodec(), with the frame", () => framed.encode(message)],
+  ],
+  "protobuf, encode what initialises a message": [
+    ["toBinary(create())", () => toBinary(OrderPlacedSchema, create(OrderPlacedSchema, init))],
+    ["protobufCodec()", () => protobuf.encode(init)],
+  ],
+  "protobuf, decode": [
+    ["fromBinary()", () => fromBinary(OrderPlacedSchema, bytes)],
+    ["protobufCodec()", () => protobuf.decode(bytes)],
+    ["registryProtobufCodec(), with the frame", () => framed.decode(frame)],
+  ],
+  "JSON, encode": [
+    ["TextEncoder of JSON.stringify()", () => encoder.encode(JSON.stringify(data))],
+    ["jsonCodec()", () => json.encode(data)],
+  ],
+  "JSON, decode": [
+    ["JSON.parse() of TextDecoder", () => JSON.parse(decoder.decode(text))],
+    ["jsonCodec()", () => json.decode(text)],
+  ],
+};
+
+for (const [group, ways] of Object.entries(cases)) {
+  for (const [index, [name, run]] of ways.entries()) {
+    Deno.bench({
+      name,
+      group,
+      baseline: index === 0,
+      fn: () => {
+        run();
+      },
+    });
+  }
+}
