@@ -38,9 +38,15 @@ export class MessageBytes<Desc extends DescMessage> {
     return toBinary(this.#schema, this.toMessage(data));
   }
 
-  /** @throws {Error} If `bytes` are no message of this type, as far as protobuf can tell. */
+  /** @throws {TypeError} If `bytes` are no message of this type, as far as protobuf can tell. */
   decode(bytes: Uint8Array): MessageShape<Desc> {
     this.#wireCheck.check(bytes);
-    return fromBinary(this.#schema, bytes);
+    try {
+      return fromBinary(this.#schema, bytes);
+    } catch (cause) {
+      const { typeName } = this.#schema;
+      const finding = cause instanceof Error ? cause.message : String(cause);
+      throw new TypeError(`Cannot decode the bytes as "${typeName}": ${finding}`, { cause });
+    }
   }
 }

@@ -115,7 +115,10 @@ Deno.test("protobufCodec() refuses what follows the message, unless it looks lik
 
 Deno.test("protobufCodec() refuses bytes in another format", () => {
   for (const text of ['{"orderId":"o1"}', "o1", "<order/>", "null"]) {
-    assert.throws(() => codec.decode(new TextEncoder().encode(text)), text);
+    assert.throws(() => codec.decode(new TextEncoder().encode(text)), {
+      name: "TypeError",
+      message: /^Cannot decode /,
+    }, text);
   }
 });
 
@@ -125,6 +128,14 @@ Deno.test("protobufCodec() refuses bytes of a type whose fields have another for
   assert.throws(() => codec.decode(bytes), {
     name: "TypeError",
     message: "Cannot decode field shop.v1.Order.order_id as it has the wire type 0",
+  });
+});
+
+Deno.test("protobufCodec() says of what the decoder refuses which type it was taken for", () => {
+  assert.throws(() => codec.decode(new Uint8Array([0x0a, 1, 0xff])), ({ message, cause }) => {
+    assert.match(message, /^Cannot decode the bytes as "shop\.v1\.Order": /);
+    assert.ok(cause instanceof Error);
+    return true;
   });
 });
 
