@@ -41,7 +41,7 @@ export class FrameWriter {
 
 function join(head: Uint8Array, payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(head.length + payload.length);
-  bytes.set(head);
+  for (let at = 0; at < head.length; at++) bytes[at] = head[at] ?? 0; // few, so that a call would cost more
   bytes.set(payload, head.length);
   return bytes;
 }

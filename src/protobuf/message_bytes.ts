@@ -13,12 +13,13 @@ import { WireCheck } from "./wire_check.ts";
 /** Turns messages of one type into their bytes and back. */
 export class MessageBytes<Desc extends DescMessage> {
   readonly #schema: Desc;
-  readonly #initCheck = new InitCheck();
+  readonly #initCheck: InitCheck;
   readonly #wireCheck: WireCheck;
 
   /** Creates it for messages of `schema`. */
   constructor(schema: Desc) {
     this.#schema = schema;
+    this.#initCheck = new InitCheck(schema);
     this.#wireCheck = new WireCheck(schema);
   }
 
@@ -29,7 +30,7 @@ export class MessageBytes<Desc extends DescMessage> {
    */
   toMessage(data: unknown): MessageShape<Desc> {
     if (isMessage(data, this.#schema)) return data;
-    this.#initCheck.check(this.#schema, data);
+    this.#initCheck.check(data);
     return create(this.#schema, data as MessageInitShape<Desc>);
   }
 

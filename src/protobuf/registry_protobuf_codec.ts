@@ -27,7 +27,8 @@ export interface RegistryProtobufCodecOptions {
   /**
    * The texts of `.proto` files, by the path under which they are imported, for what the registry is
    * to have or already has as text. Generated code does not have them, so the compiled file is sent
-   * for each that is missing here. A registry takes both, but it need not find the one by the other.
+   * for each that is missing here. Confluent's registry takes both, but need not find the one by the
+   * other: what was registered as text with comments is another schema than the same file compiled.
    *
    * @default none
    */

@@ -29,6 +29,14 @@ const framed = registryProtobufCodec(OrderPlacedSchema, { registry });
 const frame = await framed.encode(message);
 await framed.decode(frame);
 
+function frameByHand(): Uint8Array {
+  const payload = toBinary(OrderPlacedSchema, message);
+  const whole = new Uint8Array(6 + payload.length);
+  whole[4] = 1;
+  whole.set(payload, 6);
+  return whole;
+}
+
 const data = { ...init, totalCents: 129_900, placedAt: "2026-01-02T03:04:05.678Z" };
 const json = jsonCodec();
 const encoder = new TextEncoder();
@@ -39,7 +47,10 @@ const cases: Readonly<Record<string, readonly (readonly [string, () => unknown])
   "protobuf, encode a message": [
     ["toBinary()", () => toBinary(OrderPlacedSchema, message)],
     ["protobufCodec()", () => protobuf.encode(message)],
-    ["registryProtobufCodec(), with the frame", () => framed.encode(message)],
+  ],
+  "protobuf, encode a message in a frame": [
+    ["toBinary() behind a head", () => frameByHand()],
+    ["registryProtobufCodec()", () => framed.encode(message)],
   ],
   "protobuf, encode what initialises a message": [
     ["toBinary(create())", () => toBinary(OrderPlacedSchema, create(OrderPlacedSchema, init))],
@@ -48,7 +59,10 @@ const cases: Readonly<Record<string, readonly (readonly [string, () => unknown])
   "protobuf, decode": [
     ["fromBinary()", () => fromBinary(OrderPlacedSchema, bytes)],
     ["protobufCodec()", () => protobuf.decode(bytes)],
-    ["registryProtobufCodec(), with the frame", () => framed.decode(frame)],
+  ],
+  "protobuf, decode a message in a frame": [
+    ["fromBinary() behind a head", () => fromBinary(OrderPlacedSchema, frame.subarray(6))],
+    ["registryProtobufCodec()", () => framed.decode(frame)],
   ],
   "JSON, encode": [
     ["TextEncoder of JSON.stringify()", () => encoder.encode(JSON.stringify(data))],

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { InitCheck } from "../../../src/protobuf/init_check.ts";
 import { Order_CardSchema, Order_LineSchema, OrderSchema } from "./orders_pb.ts";
 
-const check = new InitCheck();
+const check = new InitCheck(OrderSchema);
 
 /** What is wrong with an initialiser of an order, or "nothing". */
 function findingOf(init: unknown): string {
   try {
-    check.check(OrderSchema, init);
+    check.check(init);
     return "nothing";
   } catch (error) {
     assert.ok(error instanceof TypeError);
@@ -77,7 +77,7 @@ Deno.test("InitCheck finds nothing wrong with what is left out, and with what st
     {},
     { orderId: undefined, price: null, lines: [], parts: {}, payment: { case: undefined } },
     { extra: { anything: [{ at: "all" }] }, note: "wrapped", floor: 1, total: 1n },
-    { $typeName: "shop.v1.Order", $unknown: [], orderId: "o1" },
+    create(OrderSchema, { orderId: "o1", lines: [{ article: "a" }] }),
   ];
   for (const init of inits) assert.equal(findingOf(init), "nothing");
 });

@@ -1,6 +1,12 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
-import { jsonCodec, notification, toEnvelope } from "../../../src/message/mod.ts";
+import {
+  compressBody,
+  decompressBody,
+  jsonCodec,
+  notification,
+  toEnvelope,
+} from "../../../src/message/mod.ts";
 import {
   protobufInit,
   registryProtobufCodec,
@@ -155,4 +161,16 @@ Deno.test("registryProtobufCodec() encodes notifications, whose envelopes then t
       return true;
     },
   );
+});
+
+Deno.test("registryProtobufCodec() and compression undo each other", async () => {
+  const { registry } = prepared();
+  const codec = registryProtobufCodec(OrderSchema, { registry });
+  const Placed = notification("placed", { topic: "o", data: protobufInit(OrderSchema), codec });
+  const order = { orderId: "o1", lines: Array(200).fill({ article: "lamp", count: 1 }) };
+  const envelope = await toEnvelope(Placed(order), { codec: jsonCodec(), source: "/shop" });
+  const small = await compressBody(envelope);
+  assert.ok(small.body.length < envelope.body.length / 2);
+  const { body } = await decompressBody(small);
+  assert.deepEqual(await codec.decode(body), create(OrderSchema, order));
 });
