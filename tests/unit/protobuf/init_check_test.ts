@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import assert from "node:assert/strict";
 import { InitCheck } from "../../../src/protobuf/init_check.ts";
 import { Order_CardSchema, Order_LineSchema, OrderSchema } from "./orders_pb.ts";
@@ -80,4 +81,13 @@ Deno.test("InitCheck finds nothing wrong with what is left out, and with what st
     create(OrderSchema, { orderId: "o1", lines: [{ article: "a" }] }),
   ];
   for (const init of inits) assert.equal(findingOf(init), "nothing");
+});
+
+Deno.test("InitCheck knows messages that contain their own type", () => {
+  const recursive = new InitCheck(FileDescriptorProtoSchema);
+  recursive.check({ messageType: [{ nestedType: [{ nestedType: [{ name: "Inmost" }] }] }] });
+  assert.throws(() => recursive.check({ messageType: [{ nestedType: [{ nam: "Inner" }] }] }), {
+    message:
+      'Cannot encode "google.protobuf.FileDescriptorProto.messageType.nestedType.nam" as there is no such field',
+  });
 });

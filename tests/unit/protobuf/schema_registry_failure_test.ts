@@ -89,12 +89,16 @@ Deno.test("schemaRegistry() throws a typed error for an error that is not the re
 });
 
 Deno.test("schemaRegistry() follows no redirect, which would take its headers along", async () => {
-  const { client, server } = prepared({ auth: { token: "t1" } });
-  server.instead.push(() =>
-    new Response(null, { status: 302, headers: { location: "http://other.test/" } })
-  );
+  const paths: string[] = [];
+  const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, ({ url }) => {
+    paths.push(new URL(url).pathname);
+    return new Response(null, { status: 302, headers: { location: "/elsewhere" } });
+  });
+  const client = schemaRegistry({ url: `http://127.0.0.1:${http.addr.port}` });
   const { status, isTransient } = await errorOf(client.schemaById(1));
   assert.deepEqual([status, isTransient], [302, false]);
+  assert.deepEqual(paths, ["/schemas/ids/1"]);
+  await http.shutdown();
 });
 
 Deno.test("schemaRegistry() throws a typed error when nothing answers", async () => {

@@ -77,6 +77,7 @@ Deno.test("WireCheck refuses bytes that end within a field", () => {
     [0x80], // within the tag
     [0x81, 0x01, 1, 2], // within 64 bits
     [0x8d, 0x01, 1, 2], // within 32 bits
+    [0x1a, 5, 0x08, 1], // within a message, whose first field has another form too
     [0x1a, 3, 0x0a, 2, 0x6f], // a text that is longer than the message around it
   ];
   for (const bytes of cut) {
