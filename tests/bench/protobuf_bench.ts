@@ -1,7 +1,12 @@
 /**
  * The codecs, each beside the library that does its work. The message is of the size of an event,
  * with a few fields within it.
+ *
+ * On a machine that others use too, ratios within one run say more than times:
+ * `deno run tests/bench/protobuf_bench.ts ratios` measures the ways in turns.
  */
+
+// deno-lint-ignore-file no-console -- the ratios are for the reader
 
 import { jsonCodec } from "@sluice/cqrs";
 import { protobufCodec, registryProtobufCodec, type SchemaRegistry } from "@sluice/cqrs/protobuf";
@@ -85,4 +90,29 @@ for (const [group, ways] of Object.entries(cases)) {
       },
     });
   }
+}
+
+const [mode] = Deno.args;
+if (mode === "ratios") {
+  for (const [group, [baseline, ...ways]] of Object.entries(cases)) {
+    if (baseline === undefined) continue;
+    for (const way of ways) {
+      const ratio = measureRatio(baseline[1], way[1]);
+      console.log(`${group}: ${way[0]} takes ${ratio.toFixed(2)} times what ${baseline[0]} takes`);
+    }
+  }
+}
+
+/** The median over rounds in which both have their turns right after each other. */
+function measureRatio(baseline: () => unknown, run: () => unknown): number {
+  const ratios = Array.from({ length: 120 }, () => timeOf(run) / timeOf(baseline))
+    .slice(20) // until both are compiled
+    .sort((a, b) => a - b);
+  return ratios[ratios.length / 2] ?? NaN;
+}
+
+function timeOf(run: () => unknown): number {
+  const startedMs = performance.now();
+  for (let i = 0; i < 4_000; i++) run();
+  return performance.now() - startedMs;
 }
