@@ -18,6 +18,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./outbox": 8,
   "./postgres": 28,
   "./postgres-log": 15,
+  "./protobuf": 7,
   "./storage": 9,
   "./stream": 8,
   "./testing": 26,
