@@ -42,6 +42,8 @@ const CATCH_UP_MS = 1_000;
 const BUSY_MS = 20;
 /** The same while the log has nothing to read but what is of no use here. */
 const IDLE_MS = 1_000;
+/** How often a session that leaves looks whether the server knows what is done. */
+const MAX_LOOKS = 100;
 /** When the tables are looked at as a whole after rows were found quickly, in milliseconds. */
 const LOOK_MS = 100;
 /** The same after rows were not found, in milliseconds. */
@@ -240,7 +242,16 @@ export class LogTailSession implements OutboxSession {
     feed.close();
     const { done } = feed;
     if (!await store.note(owner, feed.settled)) return;
-    if (this.#reader.isReading) this.#reader.acknowledge(done);
-    else await store.advance(done);
+    if (!this.#reader.isReading) return await store.advance(done);
+    this.#reader.acknowledge(done);
+    await this.#untilConfirmed(owner, done);
+  }
+
+  /** Whoever takes the slot over ends the connection, on which the server may not have read yet what is done. */
+  async #untilConfirmed(owner: string, done: Lsn): Promise<void> {
+    for (let looks = 0; looks < MAX_LOOKS && this.#reader.isReading; looks++) {
+      const slot = await this.#parts.look();
+      if (slot.owner !== owner || (slot.confirmed ?? 0n) >= done) return;
+    }
   }
 }
