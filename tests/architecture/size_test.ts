@@ -12,7 +12,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./background": 3,
   "./client": 8,
   "./container": 4,
-  "./deno-kv": 22,
+  "./deno-kv": 25,
   "./hono": 20,
   "./outbox": 8,
   "./postgres": 25,
