@@ -125,7 +125,7 @@ Deno.test("deadLetters keep large bodies under keys of their own, and delete the
   const taken = await storage.transaction((tx) => storage.inbox.deadLetters.take(tx, "c", "1"));
   assert.deepEqual(taken?.envelope.body, body);
   assert.equal(await storage.inbox.deadLetters.discard("c", ["2"]), 1);
-  for (const kind of ["body", "inDead", "inId"]) assert.deepEqual(await found(raw, kind), []);
+  for (const kind of ["body", "inDead", "inId"]) assert.equal((await found(raw, kind)).length, 0);
 });
 
 Deno.test("deadLetters pass over nonsense, and refuse a position that is none", async () => {
