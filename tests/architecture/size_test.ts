@@ -13,7 +13,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./client": 8,
   "./consumer": 12,
   "./container": 4,
-  "./deno-kv": 23,
+  "./deno-kv": 25,
   "./hono": 20,
   "./outbox": 8,
   "./postgres": 28,

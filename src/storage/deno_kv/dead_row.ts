@@ -21,7 +21,7 @@ export interface DeadRow extends Pair {
 }
 
 /** How much is kept of an error. */
-const MAX_ERROR_LENGTH = 1_000;
+export const MAX_ERROR_LENGTH = 1_000;
 
 /** Which part of the body what makes no sense is kept as. */
 export const NONSENSE = -1;

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import {
+  type InboxStore,
   type OutboxOptions,
   type OutboxStore,
   SharedReplayLog,
@@ -8,6 +9,7 @@ import {
 } from "../mod.ts";
 import type { DenoKv, DenoKvKeyPart } from "./deno_kv.ts";
 import { KvDatabase } from "./kv_database.ts";
+import { KvInbox } from "./kv_inbox.ts";
 import { KvOutbox } from "./kv_outbox.ts";
 import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
 import { keySize } from "./key_size.ts";
@@ -90,6 +92,7 @@ const MAX_PREFIX_BYTES = 256;
 
 class DenoKvStorage implements Storage<DenoKvTransaction> {
   readonly outbox: OutboxStore<DenoKvTransaction>;
+  readonly inbox: InboxStore<DenoKvTransaction>;
   readonly replay: SharedReplayLog;
   readonly #database: KvDatabase;
   readonly #wakeUps: WakeUps;
@@ -109,6 +112,7 @@ class DenoKvStorage implements Storage<DenoKvTransaction> {
     this.#database = new KvDatabase(kv, new Keys(prefix), clock);
     this.#wakeUps = new WakeUps(this.#database, watch);
     this.outbox = new KvOutbox(this.#database, this.#wakeUps, options);
+    this.inbox = new KvInbox(this.#database);
     const exchange = new KvReplayExchange(this.#database, prefix, clock);
     this.replay = new SharedReplayLog(exchange, { clock, ...replay });
   }

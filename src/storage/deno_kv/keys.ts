@@ -18,6 +18,11 @@ import { utf8Size } from "./key_size.ts";
  * P dead   diedAtMs  place                   a dead letter
  * P id     id        place                   when the dead letter with that id was given up
  * P done   doneAtMs  place                   a row that was published and is kept
+ * P in     kind      scope   name            a message of a consumer, or a key that was claimed
+ * P inAge  atMs      kind    scope  name     when that was changed last
+ * P inDead diedAtMs  place                   a dead letter of a consumer
+ * P inId   consumer  id      place           when the dead letter with that id was given up
+ * P inClock                                  written with every dead letter of a consumer
  * P replay …                                 runs of streams (see `replay_exchange.ts`)
  * ```
  */
@@ -33,6 +38,9 @@ export class Keys {
   readonly wait: DenoKvKey;
   readonly dead: DenoKvKey;
   readonly done: DenoKvKey;
+  readonly inboxAges: DenoKvKey;
+  readonly inboxDead: DenoKvKey;
+  readonly inboxClock: DenoKvKey;
 
   constructor(prefix: DenoKvKey) {
     this.#prefix = [...prefix];
@@ -45,6 +53,9 @@ export class Keys {
     this.wait = this.#key("wait");
     this.dead = this.#key("dead");
     this.done = this.#key("done");
+    this.inboxAges = this.#key("inAge");
+    this.inboxDead = this.#key("inDead");
+    this.inboxClock = this.#key("inClock");
   }
 
   lease(topic: string): DenoKvKey {
@@ -123,6 +134,31 @@ export class Keys {
     return this.#key("done", doneAtMs, place);
   }
 
+  inboxEntry({ kind, scope, name }: InboxName): DenoKvKey {
+    return this.#key("in", kind, scope, name);
+  }
+
+  /** Where what was changed at a time or later begins. */
+  inboxAgesFrom(atMs: number): DenoKvKey {
+    return this.#key("inAge", atMs);
+  }
+
+  inboxAge(atMs: number, { kind, scope, name }: InboxName): DenoKvKey {
+    return this.#key("inAge", atMs, kind, scope, name);
+  }
+
+  inboxLetter(diedAtMs: number, place: string): DenoKvKey {
+    return this.#key("inDead", diedAtMs, place);
+  }
+
+  inboxLetterIds(consumer: string, id: string): DenoKvKey {
+    return this.#key("inId", consumer, id);
+  }
+
+  inboxLetterId(consumer: string, id: string, place: string): DenoKvKey {
+    return this.#key("inId", consumer, id, place);
+  }
+
   #key(...parts: readonly DenoKvKeyPart[]): DenoKvKey {
     return [...this.#prefix, ...parts];
   }
@@ -159,6 +195,15 @@ export interface Ticket {
   readonly lane: string;
   /** Tells it from others of the lane. */
   readonly id: string;
+}
+
+/** What an inbox knows something of; all as it is in keys. */
+export interface InboxName {
+  readonly kind: "message" | "claim";
+  /** The consumer of the message, or the scope of the key. */
+  readonly scope: string;
+  /** The id of the message, or the key. */
+  readonly name: string;
 }
 
 /** How many bytes a text may have that stands in keys as it is. */

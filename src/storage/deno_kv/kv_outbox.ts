@@ -18,7 +18,7 @@ import { KvDeadLetters } from "./kv_dead_letters.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import { KvSession } from "./kv_session.ts";
 import { countAll } from "./kv_statistics.ts";
-import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
+import { type DenoKvTransaction, openedOf, OpenTransaction } from "./kv_transaction.ts";
 import { RelayWatch } from "./relay_watch.ts";
 import { chunksIn, isRow } from "./stored_row.ts";
 import type { WakeUps } from "./wake_ups.ts";
@@ -45,10 +45,7 @@ export class KvOutbox implements OutboxStore<DenoKvTransaction> {
     tx: DenoKvTransaction,
     messages: ReadonlyArray<Notification | Envelope>,
   ): Promise<void> {
-    if (!(tx instanceof OpenTransaction) || tx.database !== this.#database) {
-      throw new TypeError("Cannot append as this is no transaction of the storage");
-    }
-    await tx.append(messages, this.#writer);
+    await openedOf(tx, this.#database, "append").append(messages, this.#writer);
   }
 
   async store(messages: ReadonlyArray<Notification | Envelope>): Promise<void> {

@@ -20,6 +20,7 @@ import {
   TransactionBudget,
 } from "./transaction_budget.ts";
 import { type DenoKvTransactionClient, TransactionClient } from "./transaction_client.ts";
+import { Turns } from "./turns.ts";
 
 /** A transaction of a storage on Deno KV. */
 export type DenoKvTransaction = StorageTransaction<DenoKvTransactionClient>;
@@ -35,6 +36,11 @@ interface AppendedRow {
 export class OpenTransaction implements DenoKvTransaction {
   readonly database: KvDatabase;
   readonly client: TransactionClient;
+  /** Tells what it stores from what others do. */
+  readonly token: string = commitToken();
+  #numbers = 0;
+  /** Lets what reads and then writes in it wait for each other. */
+  readonly turns: Turns = new Turns();
   readonly #operation: DenoKvAtomic;
   readonly #budget = new TransactionBudget();
   /** What was appended, call by call: a later call may be ready before an earlier one. */
@@ -62,6 +68,11 @@ export class OpenTransaction implements DenoKvTransaction {
     const forget = () => void this.#appending.delete(appending);
     appending.then(forget, forget);
     return appending;
+  }
+
+  /** Tells the dead letters of one transaction apart, in their order. */
+  nextNumber(): number {
+    return this.#numbers++;
   }
 
   /** Ends it without an effect. */
@@ -160,6 +171,20 @@ interface OpenBundle {
   readonly pair: Pair;
   readonly rows: BundledRow[];
   size: BundleSize;
+}
+
+/**
+ * The transaction as what it is.
+ *
+ * @throws {TypeError} If it is none of that database.
+ */
+export function openedOf(
+  tx: StorageTransaction,
+  database: KvDatabase,
+  action: string,
+): OpenTransaction {
+  if (tx instanceof OpenTransaction && tx.database === database) return tx;
+  throw new TypeError(`Cannot ${action} as this is no transaction of the storage`);
 }
 
 /** What the clock key costs. */

@@ -8,7 +8,9 @@
  *
  * It needs no queues of Deno KV, no expiry, and `watch` only if it is told to. One transaction holds
  * up to 100 reads, 1,000 writes and 819,200 bytes; see {@linkcode DenoKvTransactionClient}. A message
- * may have a body of some 780,000 bytes if there is little else in its transaction.
+ * may have a body of some 780,000 bytes if there is little else in its transaction. A message that is
+ * recorded in the inbox takes one of the reads and up to three of the writes; an answer that is stored
+ * under a claimed key has room for some 60,000 bytes.
  *
  * Known limits: the order of messages relies on the versions of the database, which only grow; before
  * its entries are copied into another database, let the relays publish what is stored. Databases behind

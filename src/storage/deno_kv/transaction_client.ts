@@ -11,6 +11,7 @@ import {
   type TransactionBudget,
 } from "./transaction_budget.ts";
 import { valueSize } from "./value_size.ts";
+import { addWrites, type Write } from "./writes.ts";
 
 /** What a transaction finds under a key. */
 export interface DenoKvTransactionEntry<T = unknown> {
@@ -68,6 +69,8 @@ type Written =
   | { readonly type: "set"; readonly value: unknown }
   | { readonly type: "delete" }
   | { readonly type: "computed" };
+
+const DELETED: Written = { type: "delete" };
 
 /** The client of an open transaction; it collects checks and writes in an atomic operation. */
 export class TransactionClient implements DenoKvTransactionClient {
@@ -141,6 +144,25 @@ export class TransactionClient implements DenoKvTransactionClient {
     this.#write(key, costOfDelete(key), { type: "delete" }, (operation) => {
       operation.delete(key);
     });
+  }
+
+  /** Writes all of it, or throws and writes nothing. */
+  writeAll(writes: readonly Write[]): void {
+    this.checkOpen("write");
+    const copies = writes.map(({ key, value }) => ({
+      key,
+      value: value === undefined ? value : copyOf(value),
+    }));
+    this.#budget.spend(
+      copies.map(({ key, value }) =>
+        value === undefined ? costOfDelete(key) : costOfSet(key, valueSize(value))
+      ),
+    );
+    addWrites(this.#operation, copies);
+    for (const { key, value } of copies) {
+      const written = value === undefined ? DELETED : { type: "set" as const, value };
+      this.#writes.set(keyName(key), written);
+    }
   }
 
   sum(key: DenoKvKey, n: bigint): void {
