@@ -106,7 +106,7 @@ export function pythonCqrs(options: PythonCqrsOptions = {}): WireFormat {
     write: (envelope) => asItCame(envelope) ?? write(envelope, writeTime),
     read(message, context) {
       const { attributes, headers } = readPythonHeaders(message.headers);
-      const event = attributes.event_name === undefined && beginsAsObject(message.body)
+      const event = attributes["event_name"] === undefined && beginsAsObject(message.body)
         ? readPythonEvent(message.body, time.read)
         : readBare(message, context, describe);
       const { id = context.fallbackId } = event;
@@ -117,10 +117,10 @@ export function pythonCqrs(options: PythonCqrsOptions = {}): WireFormat {
         source: attributes.source ?? source,
         time: event.time ?? context.time ?? new Date(0),
         key: message.key,
-        correlationId: attributes.correlation_id ?? id,
-        causationId: attributes.causation_id,
+        correlationId: attributes["correlation_id"] ?? id,
+        causationId: attributes["causation_id"],
         traceparent: attributes.traceparent,
-        schemaVersion: attributes.schema_version,
+        schemaVersion: attributes["schema_version"],
         contentType: event.contentType,
         headers,
         body: event.body,
@@ -150,7 +150,7 @@ function readBare(
   describe: PythonCqrsOptions["describe"],
 ): PythonCqrsDescription & Pick<Envelope, "contentType" | "body"> {
   const { contentType = "application/x-protobuf", body, headers } = message;
-  const { event_name: type, message_id: id } = headers;
+  const { "event_name": type, "message_id": id } = headers;
   if (type !== undefined) return { type, id, contentType, body };
   if (describe !== undefined) return { ...describe(message, context), contentType, body };
   throw new TypeError("Cannot read a message that is no JSON event and has no header event_name");

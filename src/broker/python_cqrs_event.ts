@@ -16,9 +16,9 @@ export function writePythonEvent(
 ): Uint8Array {
   if (!UUID.test(id)) throw new TypeError(`Cannot send the id "${id}" as python-cqrs wants a UUID`);
   const attributes = JSON.stringify({
-    event_id: id,
-    event_timestamp: writeTime(time),
-    event_name: type,
+    "event_id": id,
+    "event_timestamp": writeTime(time),
+    "event_name": type,
     topic,
   });
   const head = new TextEncoder().encode(`${attributes.slice(0, -1)},"payload":`);

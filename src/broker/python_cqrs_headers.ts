@@ -26,13 +26,13 @@ export function writePythonHeaders(
 ): Record<string, string> {
   const { id, type, source, correlationId, causationId, traceparent, schemaVersion } = envelope;
   const attributes: Record<PythonAttribute, string | undefined> = {
-    event_name: body === "bare" ? type : undefined,
-    message_id: body === "bare" ? id : undefined,
+    "event_name": body === "bare" ? type : undefined,
+    "message_id": body === "bare" ? id : undefined,
     source,
-    correlation_id: correlationId === id ? undefined : correlationId,
-    causation_id: causationId,
+    "correlation_id": correlationId === id ? undefined : correlationId,
+    "causation_id": causationId,
     traceparent,
-    schema_version: schemaVersion,
+    "schema_version": schemaVersion,
   };
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(attributes)) {
