@@ -101,14 +101,14 @@ Deno.test("cloudEvents() reads from Kafka what the SDK writes in structured mode
 
 Deno.test("cloudEvents() writes for HTTP what the SDK reads", () => {
   // For `application/json` alone the SDK looks into the environment, which unit tests have no access to.
-  const written = http.write({ ...placed, contentType: "application/json; charset=utf-8" });
+  const written = http.write({ ...placed, contentType: "application/vnd.shop+json" });
   const message: Message = {
     headers: { ...written.headers, "content-type": written.contentType },
     body: new TextDecoder().decode(written.body),
   };
   assert.equal(HTTP.isEvent(message), true);
   const event = HTTP.toEvent(message) as CloudEvent<unknown>;
-  assert.equal(event.datacontenttype, "application/json; charset=utf-8");
+  assert.equal(event.datacontenttype, "application/vnd.shop+json");
   expectPlaced(
     event.cloneWith({ datacontenttype: "application/json", data: JSON.parse(String(event.data)) }),
   );
