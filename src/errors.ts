@@ -27,6 +27,7 @@ export type SluiceErrorCode =
   | "provider_not_found"
   | "publish"
   | "replay_log_full"
+  | "schema_registry"
   | "schema_version"
   | "slot_lost"
   | "sse_parse"

@@ -26,6 +26,7 @@ import { ProviderNotFoundError } from "@sluice/cqrs/container";
 import { TransactionTooLargeError } from "@sluice/cqrs/deno-kv";
 import { BrokerUnavailableError, OutboxLagError } from "@sluice/cqrs/outbox";
 import { SlotLostError } from "@sluice/cqrs/postgres-log";
+import { SchemaRegistryError } from "@sluice/cqrs/protobuf";
 import {
   ConcurrencyError,
   LeaseLostError,
@@ -67,6 +68,7 @@ const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   ProviderNotFoundError: (cause) => new ProviderNotFoundError("Clock", { cause }),
   PublishError: (cause) => new PublishError({ id: "1", topic: "meetings" }, { cause }),
   ReplayLogFullError: (cause) => new ReplayLogFullError(1_000, { cause }),
+  SchemaRegistryError: (cause) => new SchemaRegistryError("register a schema", { cause }),
   SchemaVersionError: (cause) => new SchemaVersionError(3, 2, { cause }),
   SlotLostError: (cause) => new SlotLostError("sluice", "missing", { cause }),
   SseParseError: () => new SseParseError(1024),

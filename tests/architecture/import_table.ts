@@ -101,6 +101,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: ["mediator", "storage"],
     packages: [],
   },
+  protobuf: {
+    lives: "codecs over generated protobuf code, the frame of schema registries, a client of them",
+    folders: ["message", "resilience"],
+    types: [],
+    packages: ["@bufbuild/protobuf"],
+  },
   container: {
     lives: "a small container for services and handler classes, adapters for awilix and Needle DI",
     folders: ["mediator"],
