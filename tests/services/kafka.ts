@@ -242,7 +242,7 @@ answer() {
 jars=$1
 folder=$(mktemp -d "$2/sluice-kafka-XXXXXXXX") || exit
 printf "%slog.dirs=%s\\n" "$3" "$folder/data" >"$folder/settings"
-(run kafka.tools.StorageTool format -t "$4" -c "$folder/settings" \
+(run kafka.tools.StorageTool format "--cluster-id=$4" -c "$folder/settings" \
   --add-scram "SCRAM-SHA-256=$5" --add-scram "SCRAM-SHA-512=$5") >"$folder/log" 2>&1 </dev/null &&
   start
 answer $?
