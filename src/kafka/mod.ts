@@ -15,4 +15,17 @@ export type {
 } from "./kafkajs_client.ts";
 export { kafkaPublisher, type KafkaPublisherOptions } from "./kafka_publisher.ts";
 export { kafkaSource, type KafkaSourceOptions } from "./kafka_source.ts";
+export type {
+  PlatformaticBatch,
+  PlatformaticConsumer,
+  PlatformaticFetched,
+  PlatformaticMetadata,
+  PlatformaticProducer,
+} from "./platformatic_client.ts";
+export {
+  type PlatformaticProducerSettings,
+  platformaticPublisher,
+  type PlatformaticPublisherOptions,
+} from "./platformatic_publisher.ts";
+export { type PlatformaticConsumerSettings, platformaticSource } from "./platformatic_source.ts";
 export type { KafkaPublishOptions } from "./publisher_options.ts";

@@ -8,7 +8,7 @@ const kafka = await tryStartKafka();
 if (kafka !== undefined) {
   Deno.test.afterAll(() => kafka.stop());
 
-  testBroker("kafkaPublisher() and kafkaSource(): ", {
+  testBroker("kafkaPublisher() and kafkaSource():", {
     hasTimers: true,
     refuses: true,
     harness: () =>
