@@ -1,57 +1,20 @@
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
 import { bootstrap, handlers, memoryBroker, notification, type } from "../../mod.ts";
 import { memorySource, pythonCqrs, type WireFormat } from "../../src/broker/mod.ts";
 import { eventConsumer, type EventConsumerOptions } from "../../src/consumer/mod.ts";
 import { type Envelope, jsonCodec, toEnvelope } from "../../src/message/mod.ts";
-import {
-  protobufCodec,
-  protobufInit,
-  registryProtobufCodec,
-  schemaRegistry,
-} from "../../src/protobuf/mod.ts";
 import { memoryStorage } from "../../src/storage/memory/mod.ts";
-import { RegistryServer } from "../unit/protobuf/registry_server.ts";
-import {
-  pythonCqrsPackages,
-  type PythonEvent,
-  type PythonMessage,
-  PythonService,
-  type PythonVersion,
-  styles,
-} from "./python_cqrs/service.ts";
+import { type PythonEvent, type PythonMessage, styles } from "./python_cqrs/service.ts";
+import { describe, joinedInProtobuf, startServices } from "./python_cqrs/services.ts";
 import { UserJoinedSchema } from "./python_cqrs/user_joined_pb.ts";
 
-const packages = await pythonCqrsPackages();
-const registry = new RegistryServer();
-const registryServer = Deno.serve(
-  { hostname: "127.0.0.1", port: 0, onListen() {} },
-  (request) => registry.answer(request),
-);
-const registryUrl = `http://127.0.0.1:${registryServer.addr.port}`;
-const services = new Map<PythonVersion, PythonService>();
-for (const [version, folder] of packages ?? []) {
-  services.set(version, new PythonService(version, folder, registryUrl));
-}
+const { services, registryUrl, stop } = await startServices();
 
-Deno.test.afterAll(async () => {
-  for (const service of services.values()) await service[Symbol.asyncDispose]();
-  await registryServer.shutdown();
-});
+Deno.test.afterAll(stop);
 
 const TOPIC = "users";
 const payload = { "user_id": "Zoë", visits: 9_007_199_254_740_991 };
-
-/** The notification in the bytes of protobuf that a version writes. */
-function joinedInProtobuf(version: PythonVersion) {
-  const codec = version === "4.4.5"
-    ? registryProtobufCodec(UserJoinedSchema, {
-      registry: schemaRegistry({ url: registryUrl }),
-      subject: `${TOPIC}-value`,
-    })
-    : protobufCodec(UserJoinedSchema);
-  return notification("user.joined", { topic: TOPIC, data: protobufInit(UserJoinedSchema), codec });
-}
 
 /** Has a consumer handle what a format reads of a message, and resolves to that. */
 async function handle(
@@ -116,14 +79,8 @@ for (const [version, service] of services) {
 
   Deno.test(`pythonCqrs() reads what protobuf events of python-cqrs ${version} are written as`, async () => {
     const message = await service.write("protobuf", TOPIC, payload);
-    // Version 4 says nothing beside the body: the frame has six bytes, for the first type of a file.
-    const format = pythonCqrs({
-      describe: ({ body }) => {
-        const { eventId, eventName } = fromBinary(UserJoinedSchema, body.subarray(6));
-        return { type: eventName, id: eventId };
-      },
-    });
-    const Joined = joinedInProtobuf(version);
+    const format = pythonCqrs({ describe });
+    const Joined = joinedInProtobuf(version, TOPIC, registryUrl);
     const seen: unknown[] = [];
     const app = bootstrap(handlers().on(Joined, (data) => void seen.push(data)));
     const envelope = await handle(message, { format, app });
@@ -135,7 +92,7 @@ for (const [version, service] of services) {
   });
 
   Deno.test(`pythonCqrs() writes what protobuf events of python-cqrs ${version} are read from`, async () => {
-    const Joined = joinedInProtobuf(version);
+    const Joined = joinedInProtobuf(version, TOPIC, registryUrl);
     const eventId = "019c0000-0000-7000-8000-000000000001";
     const joined = Joined({
       eventId,

@@ -28,7 +28,7 @@ export const styles: Readonly<Record<PythonVersion, readonly Style[]>> = {
 
 /** The data of `user.joined`, as Python has it. */
 export interface PythonPayload {
-  readonly user_id: string;
+  readonly "user_id": string;
   readonly visits: number;
 }
 
@@ -94,6 +94,7 @@ export class PythonService implements AsyncDisposable {
         PYTHONPYCACHEPREFIX: `${packages}/__pycache__`,
         TZ: "UTC",
         KAFKA_SCHEMA_REGISTRY_URL: registryUrl,
+        PYTHONWARNINGS: "ignore", // of what the packages use of each other
         NO_PROXY: "127.0.0.1",
         no_proxy: "127.0.0.1",
         PROTO_FILE: base64Encode(file),
