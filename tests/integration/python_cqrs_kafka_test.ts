@@ -33,14 +33,14 @@ async function consume(
 ): Promise<number> {
   const source = kafkaSource(client, { groupId: `${topic}-sluice`, format });
   try {
-    const { handled, deadLetters } = await eventConsumer({
+    const { handled, deadLettered } = await eventConsumer({
       source,
       topics: [topic],
       app,
       storage: memoryStorage(),
       consumer: "tests",
     }).tick({ budgetMs: 60_000, idleMs: 2_000 });
-    assert.equal(deadLetters, 0);
+    assert.equal(deadLettered, 0);
     return handled;
   } finally {
     await source[Symbol.asyncDispose]();

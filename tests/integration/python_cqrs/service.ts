@@ -59,8 +59,8 @@ export interface PythonRecord {
 }
 
 const REQUIREMENTS: Readonly<Record<PythonVersion, readonly string[]>> = {
-  // It imports `requests` and does not say so.
-  "4.4.5": ["python-cqrs[kafka,protobuf]==4.4.5", "requests==2.*"],
+  // It imports `requests` and does not say so; and its adapter for Kafka comes with that for RabbitMQ.
+  "4.4.5": ["python-cqrs[kafka,protobuf,rabbit]==4.4.5", "requests==2.*"],
   "5.3.0": ["python-cqrs[kafka,protobuf,pydantic]==5.3.0"],
 };
 
