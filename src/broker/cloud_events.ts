@@ -1,7 +1,8 @@
 import type { Envelope } from "../message/mod.ts";
+import { envelopeOf, OPTIONAL, RESERVED, SPEC_VERSION } from "./cloud_event_envelope.ts";
 import { type HeaderText, httpText, plainText } from "./header_text.ts";
 import { type CloudEvent, isStructured, readStructured } from "./structured_event.ts";
-import { asItCame, type WireContext, type WireFormat, type WireMessage } from "./wire_format.ts";
+import { asItCame, type WireFormat, type WireMessage } from "./wire_format.ts";
 
 /** How {@linkcode cloudEvents} names things. */
 export interface CloudEventsOptions {
@@ -15,27 +16,7 @@ export interface CloudEventsOptions {
   readonly alsoReads?: readonly string[];
 }
 
-const SPEC_VERSION = "1.0";
-
 const HTTP_PREFIX = "ce-";
-
-/** The optional attributes that have a field of their own in an envelope. */
-const OPTIONAL: readonly (readonly [
-  string,
-  "key" | "correlationId" | "causationId" | "traceparent" | "schemaVersion",
-])[] = [
-  ["partitionkey", "key"],
-  ["correlationid", "correlationId"],
-  ["causationid", "causationId"],
-  ["traceparent", "traceparent"],
-  ["schemaversion", "schemaVersion"],
-];
-
-/** All that an envelope has a field for. */
-const RESERVED: ReadonlySet<string> = new Set([
-  ...["specversion", "id", "source", "type", "time", "datacontenttype"],
-  ...OPTIONAL.map(([name]) => name),
-]);
 
 /**
  * The binary mode of CloudEvents 1.0: the body as the codec made it, and each attribute in a header.
@@ -79,10 +60,15 @@ export function cloudEvents({ prefix, alsoReads = [] }: CloudEventsOptions): Wir
   return {
     write: (envelope) => asItCame(envelope) ?? write(envelope, prefix),
     read(message, context) {
+      const { found, others } = attributesIn(message.headers, prefixes);
       const event = isStructured(message.contentType)
         ? readStructured(message.contentType, message.body)
-        : readBinary(message, prefixes);
-      return envelopeOf(event, { message, context, prefixes });
+        : binary(message, found);
+      const unknown: Record<string, string> = {};
+      for (const [name, value] of event.attributes) {
+        if (!RESERVED.has(name)) unknown[prefix + name] = value;
+      }
+      return envelopeOf(event, { context, key: message.key, headers: { ...others, ...unknown } });
     },
   };
 }
@@ -114,87 +100,36 @@ function write(envelope: Envelope, prefix: string): WireMessage {
   return { key: envelope.key, contentType: envelope.contentType, headers, body: envelope.body };
 }
 
-/** The name of the attribute that a header holds. Where headers have no case, neither have they. */
+/** The name of the attribute that a header holds. Case does not matter, as with HTTP. */
 function attributeOf(header: string, prefix: string): string | undefined {
-  const name = header.toLowerCase();
-  return name.startsWith(prefix.toLowerCase()) ? name.slice(prefix.length) : undefined;
+  const start = header.slice(0, prefix.length);
+  if (start !== prefix && start.toLowerCase() !== prefix.toLowerCase()) return undefined;
+  return header.slice(prefix.length).toLowerCase();
 }
 
-function readBinary({ headers, contentType, body }: WireMessage, prefixes: readonly string[]) {
-  const events = prefixes.map((prefix) => {
-    const text = textOf(prefix);
-    const attributes = new Map<string, string>();
-    for (const [header, value] of Object.entries(headers)) {
+/** Divides headers into the attributes under the prefix that is used, and those that are none. */
+function attributesIn(headers: WireMessage["headers"], prefixes: readonly string[]) {
+  const sets = prefixes.map((prefix) => ({
+    prefix,
+    text: textOf(prefix),
+    attributes: new Map<string, string>(),
+  }));
+  const others: Record<string, string> = {};
+  for (const [header, value] of Object.entries(headers)) {
+    let isAttribute = false;
+    for (const { prefix, text, attributes } of sets) {
       const name = attributeOf(header, prefix);
-      if (name !== undefined) attributes.set(name, text.read(value));
+      if (name === undefined) continue;
+      attributes.set(name, text.read(value));
+      isAttribute = true;
     }
-    return attributes;
-  });
-  const attributes = events.find((each) => each.has("specversion")) ?? new Map<string, string>();
-  // Binary mode has it in the header of the media type, but some senders have it here too.
-  const fallback = attributes.get("datacontenttype");
-  attributes.delete("datacontenttype");
-  return { attributes, contentType: contentType ?? fallback, body };
-}
-
-function envelopeOf(
-  { attributes, contentType = "application/octet-stream", body }: CloudEvent,
-  { message, context, prefixes }: {
-    readonly message: WireMessage;
-    readonly context: WireContext;
-    readonly prefixes: readonly string[];
-  },
-): Envelope {
-  const [prefix = ""] = prefixes;
-  requireVersion(attributes.get("specversion"));
-  const optional = (name: string) => attributes.get(name) || undefined;
-  const headers: Record<string, string> = {};
-  for (const [header, value] of Object.entries(message.headers)) {
-    if (prefixes.every((each) => attributeOf(header, each) === undefined)) headers[header] = value;
+    if (!isAttribute) others[header] = value;
   }
-  for (const [name, value] of attributes) {
-    if (!RESERVED.has(name)) headers[prefix + name] = value;
-  }
-  const id = required("id", attributes);
-  return {
-    id,
-    type: required("type", attributes),
-    topic: context.topic,
-    source: required("source", attributes),
-    time: timeOf(optional("time")) ?? context.time ?? new Date(0),
-    key: optional("partitionkey") ?? message.key,
-    correlationId: optional("correlationid") ?? id,
-    causationId: optional("causationid"),
-    traceparent: optional("traceparent"),
-    schemaVersion: optional("schemaversion"),
-    contentType,
-    headers,
-    body,
-  };
+  const used = sets.find(({ attributes }) => attributes.has("specversion"));
+  return { found: used?.attributes ?? new Map<string, string>(), others };
 }
 
-function requireVersion(version: string | undefined): void {
-  if (version === SPEC_VERSION) return;
-  throw new TypeError(
-    version === undefined
-      ? "Cannot read a message without the attributes of CloudEvents"
-      : `Cannot read a message of CloudEvents "${version}"`,
-  );
-}
-
-function required(name: string, attributes: ReadonlyMap<string, string>): string {
-  const value = attributes.get(name);
-  if (!value) throw new TypeError(`Cannot read a message without the attribute "${name}"`);
-  return value;
-}
-
-/** RFC 3339. Without an offset a date would mean another time on each machine. */
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
-
-function timeOf(text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const upper = text.toUpperCase();
-  const time = new Date(TIME.test(upper) ? upper : NaN);
-  if (Number.isNaN(time.getTime())) throw new TypeError(`Cannot read the time "${text}"`);
-  return time;
+function binary({ contentType, body }: WireMessage, attributes: Map<string, string>): CloudEvent {
+  // The media type has a header of its own, but some senders have it here too.
+  return { attributes, contentType: contentType ?? attributes.get("datacontenttype"), body };
 }

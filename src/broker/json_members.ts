@@ -1,14 +1,15 @@
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
 const BACKSLASH = 0x5c;
-const SPACES: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d]);
-const OPENING: ReadonlySet<number | undefined> = new Set([0x7b, 0x5b]);
-const CLOSING: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d]);
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 /** Whether bytes begin as a JSON object does. */
 export function beginsAsObject(json: Uint8Array): boolean {
-  return json.find((byte) => !SPACES.has(byte)) === 0x7b;
+  return json.find((byte) => !isSpace(byte)) === OPEN_OBJECT;
 }
 
 /**
@@ -24,20 +25,32 @@ export function jsonMembers(json: Uint8Array): Map<string, Uint8Array> {
   let depth = 0;
   let name: string | undefined;
   let start = 0;
+  const end = (at: number): void => {
+    if (name !== undefined) members.set(name, trimmed(json.subarray(start, at)));
+    name = undefined;
+  };
   for (let at = 0; at < json.length; at++) {
-    const byte = json[at];
-    if (byte === QUOTE) {
-      const end = stringEnd(json, at);
-      if (depth === 1) name ??= String(parseJson(json.subarray(at, end)));
-      at = end - 1;
-    } else if (byte === COLON && depth === 1) {
-      start = at + 1;
-    } else if (OPENING.has(byte)) {
-      depth++;
-    } else if (CLOSING.has(byte) || (byte === COMMA && depth === 1)) {
-      if (depth === 1 && name !== undefined) members.set(name, trimmed(json.subarray(start, at)));
-      if (depth === 1) name = undefined;
-      if (byte !== COMMA) depth--;
+    switch (json[at]) {
+      case QUOTE: {
+        const from = at;
+        at = stringEnd(json, from);
+        if (depth === 1) name ??= String(parseJson(json.subarray(from, at + 1)));
+        break;
+      }
+      case COLON:
+        if (depth === 1) start = at + 1;
+        break;
+      case COMMA:
+        if (depth === 1) end(at);
+        break;
+      case OPEN_OBJECT:
+      case OPEN_LIST:
+        depth++;
+        break;
+      case CLOSE_OBJECT:
+      case CLOSE_LIST:
+        if (depth === 1) end(at);
+        depth--;
     }
   }
   if (depth !== 0) throw new TypeError("Cannot read the body as it is not a whole JSON object");
@@ -49,10 +62,11 @@ export function parseJson(json: Uint8Array): unknown {
   return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
 }
 
+/** Where the quotation mark stands that ends a text. */
 function stringEnd(json: Uint8Array, from: number): number {
   for (let at = from + 1; at < json.length; at++) {
     if (json[at] === BACKSLASH) at++;
-    else if (json[at] === QUOTE) return at + 1;
+    else if (json[at] === QUOTE) return at;
   }
   throw new TypeError("Cannot read the body as a text in it does not end");
 }
@@ -60,7 +74,11 @@ function stringEnd(json: Uint8Array, from: number): number {
 function trimmed(json: Uint8Array): Uint8Array {
   let from = 0;
   let to = json.length;
-  while (from < to && SPACES.has(json[from])) from++;
-  while (to > from && SPACES.has(json[to - 1])) to--;
+  while (from < to && isSpace(json[from])) from++;
+  while (to > from && isSpace(json[to - 1])) to--;
   return json.subarray(from, to);
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }

@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
+import { installPackages } from "./apt.ts";
 
 /**
  * Installs packages, and resolves to the folder with all of them, for `PYTHONPATH`; or to `undefined` if
@@ -28,6 +29,7 @@ export async function pythonPackages(
 }
 
 async function installed(name: string, requirements: readonly string[]): Promise<string> {
+  await python("-m", "pip", "--version").catch(() => installPackages("python3-pip"));
   const version = await python("-c", "import sys; print(sys.version_info[:2], sys.platform)");
   const hash = createHash("sha256").update(JSON.stringify([version, requirements])).digest("hex");
   const cache = `${Deno.env.get("XDG_CACHE_HOME") ?? `${homedir()}/.cache`}/sluice-tests`;

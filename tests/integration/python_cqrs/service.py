@@ -65,7 +65,7 @@ async def consume(bootstrap, style, topic, count):
     )
     await consumer.start()
     try:
-        records = [await consumer.getone() for _ in range(count)]
+        records = [await asyncio.wait_for(consumer.getone(), 60) for _ in range(count)]
         return [
             {
                 "event": plain(python.read(style, record.value)),
