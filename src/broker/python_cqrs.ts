@@ -66,7 +66,8 @@ export interface PythonCqrsOptions {
  *   the event gives: often the whole event, and then the message is that here too.
  *
  * What python-cqrs has no place for is in headers that it does not look at: `source`, `correlation_id`,
- * `causation_id`, `traceparent` and `schema_version`, and the application's own.
+ * `causation_id`, `traceparent` and `schema_version`, `event_timestamp` beside other bodies, and the
+ * application's own.
  *
  * Writing throws a `TypeError` if the id is no UUID, if the body is compressed, or if a header of the
  * application's own has one of the names above. Reading throws one if a message is not an event.
@@ -108,7 +109,7 @@ export function pythonCqrs(options: PythonCqrsOptions = {}): WireFormat {
       const { attributes, headers } = readPythonHeaders(message.headers);
       const event = attributes["event_name"] === undefined && beginsAsObject(message.body)
         ? readPythonEvent(message.body, time.read)
-        : readBare(message, context, describe);
+        : readBare(message, context, { describe, readTime: time.read });
       const { id = context.fallbackId } = event;
       return {
         id,
@@ -147,11 +148,14 @@ function write(envelope: Envelope, writeTime: (time: Date) => string): WireMessa
 function readBare(
   message: WireMessage,
   context: WireContext,
-  describe: PythonCqrsOptions["describe"],
+  { describe, readTime }: Pick<PythonCqrsOptions, "describe"> & {
+    readonly readTime: (text: string) => Date;
+  },
 ): PythonCqrsDescription & Pick<Envelope, "contentType" | "body"> {
   const { contentType = "application/x-protobuf", body, headers } = message;
-  const { "event_name": type, "message_id": id } = headers;
-  if (type !== undefined) return { type, id, contentType, body };
+  const { "event_name": type, "message_id": id, "event_timestamp": text } = headers;
+  const time = text === undefined ? undefined : readTime(text);
+  if (type !== undefined) return { type, id, time, contentType, body };
   if (describe !== undefined) return { ...describe(message, context), contentType, body };
   throw new TypeError("Cannot read a message that is no JSON event and has no header event_name");
 }

@@ -6,6 +6,7 @@ type PythonAttribute = typeof NAMES[number];
 const NAMES = [
   "event_name",
   "message_id",
+  "event_timestamp",
   "source",
   "correlation_id",
   "causation_id",
@@ -16,7 +17,7 @@ const NAMES = [
 const KNOWN: ReadonlySet<string> = new Set(NAMES);
 
 /**
- * The headers of a message. Its name and id are among them only if the body does not say them.
+ * The headers of a message. Its name, id and time are among them only if the body does not say them.
  *
  * @throws {TypeError} If one of the application's own has the name of one of these.
  */
@@ -24,10 +25,12 @@ export function writePythonHeaders(
   envelope: Envelope,
   body: "json" | "bare",
 ): Record<string, string> {
-  const { id, type, source, correlationId, causationId, traceparent, schemaVersion } = envelope;
+  const { id, type, time, source, correlationId, causationId, traceparent, schemaVersion } =
+    envelope;
   const attributes: Record<PythonAttribute, string | undefined> = {
     "event_name": body === "bare" ? type : undefined,
     "message_id": body === "bare" ? id : undefined,
+    "event_timestamp": body === "bare" ? time.toISOString() : undefined,
     source,
     "correlation_id": correlationId === id ? undefined : correlationId,
     "causation_id": causationId,

@@ -162,12 +162,12 @@ Deno.test("pythonCqrs() sends other bodies than JSON alone, with their names in 
   assert.equal(message.headers["message_id"], placed.id);
 });
 
-Deno.test("pythonCqrs() reads other bodies by their headers, with the broker's time", () => {
-  const read = format.read(format.write(protobuf), context);
-  assert.deepEqual(read, { ...protobuf, time: context.time });
+Deno.test("pythonCqrs() reads other bodies by their headers", () => {
+  assert.deepEqual(format.read(format.write(protobuf), context), protobuf);
   const headers = { "event_name": "noted" };
   const bare = format.read(wireMessage({ contentType: undefined, headers }), context);
   assert.equal(bare.id, "orders/3/14");
+  assert.equal(bare.time, context.time);
   assert.equal(bare.contentType, "application/x-protobuf");
 });
 
