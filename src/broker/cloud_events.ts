@@ -1,27 +1,22 @@
 import type { Envelope } from "../message/mod.ts";
-import type { WireContext, WireFormat, WireMessage } from "./wire_format.ts";
+import { envelopeOf, OPTIONAL, RESERVED, SPEC_VERSION } from "./cloud_event_envelope.ts";
+import { type HeaderText, httpText, plainText } from "./header_text.ts";
+import { type CloudEvent, isStructured, readStructured } from "./structured_event.ts";
+import { asItCame, type WireFormat, type WireMessage } from "./wire_format.ts";
 
 /** How {@linkcode cloudEvents} names things. */
 export interface CloudEventsOptions {
   /**
    * What the names of attributes begin with where they are headers: `ce_` is that of the Kafka binding,
-   * `cloudEvents_` and `cloudEvents:` those of the AMQP binding, `ce-` that of HTTP.
+   * `cloudEvents_` and `cloudEvents:` those of the AMQP binding, `ce-` that of HTTP, where values are
+   * percent-encoded. Empty is refused with a `TypeError`.
    */
   readonly prefix: string;
   /** Other beginnings that are understood when messages are read. @default {[]} */
   readonly alsoReads?: readonly string[];
 }
 
-const SPEC_VERSION = "1.0";
-
-/** The attributes that have a field of their own in an envelope. Their names are those of CloudEvents. */
-const OPTIONAL = {
-  partitionkey: "key",
-  correlationid: "correlationId",
-  causationid: "causationId",
-  traceparent: "traceparent",
-  schemaversion: "schemaVersion",
-} as const satisfies Record<string, keyof Envelope>;
+const HTTP_PREFIX = "ce-";
 
 /**
  * The binary mode of CloudEvents 1.0: the body as the codec made it, and each attribute in a header.
@@ -31,8 +26,16 @@ const OPTIONAL = {
  * Beside the attributes of the specification and its extensions `partitionkey` and `traceparent` it has
  * `correlationid`, `causationid` and `schemaversion`.
  *
- * Writing throws a `TypeError` if a header of the application's own has the name of an attribute. Reading throws one if
- * a required attribute is missing, or the time or the version makes no sense.
+ * Reading understands the structured mode too, where a body of `application/cloudevents+json` holds the
+ * attributes; batches and other formats than JSON are refused. The case of names of headers does not
+ * matter.
+ *
+ * Writing throws a `TypeError` if a header of the application's own has the name of an attribute. Reading
+ * throws one if a required attribute is missing or empty, if the version is not 1.0, or if the time is not
+ * as RFC 3339 has it. A message that could not be read and is published once more, to a topic of dead
+ * letters, is written as it came.
+ *
+ * @throws {TypeError} If a prefix is empty.
  *
  * @example What is on the wire
  * ```ts
@@ -51,86 +54,82 @@ const OPTIONAL = {
  */
 export function cloudEvents({ prefix, alsoReads = [] }: CloudEventsOptions): WireFormat {
   const prefixes = [prefix, ...alsoReads];
+  if (prefixes.includes("")) {
+    throw new TypeError("Cannot tell attributes from other headers as a prefix is empty");
+  }
   return {
-    write: (envelope) => write(envelope, prefix),
+    write: (envelope) => asItCame(envelope) ?? write(envelope, prefix),
     read(message, context) {
-      const found = prefixes.find((each) => `${each}specversion` in message.headers) ?? prefix;
-      return read(message, context, found);
+      const { found, others } = attributesIn(message.headers, prefixes);
+      const event = isStructured(message.contentType)
+        ? readStructured(message.contentType, message.body)
+        : binary(message, found);
+      const unknown: Record<string, string> = {};
+      for (const [name, value] of event.attributes) {
+        if (!RESERVED.has(name)) unknown[prefix + name] = value;
+      }
+      return envelopeOf(event, { context, key: message.key, headers: { ...others, ...unknown } });
     },
   };
 }
 
+function textOf(prefix: string): HeaderText {
+  return prefix === HTTP_PREFIX ? httpText : plainText;
+}
+
 function write(envelope: Envelope, prefix: string): WireMessage {
+  const text = textOf(prefix);
   const headers: Record<string, string> = {
     [`${prefix}specversion`]: SPEC_VERSION,
-    [`${prefix}id`]: envelope.id,
-    [`${prefix}source`]: envelope.source,
-    [`${prefix}type`]: envelope.type,
+    [`${prefix}id`]: text.write(envelope.id),
+    [`${prefix}source`]: text.write(envelope.source),
+    [`${prefix}type`]: text.write(envelope.type),
     [`${prefix}time`]: envelope.time.toISOString(),
   };
-  for (const [name, field] of Object.entries(OPTIONAL)) {
+  for (const [name, field] of OPTIONAL) {
     const value = envelope[field];
-    if (value !== undefined) headers[prefix + name] = value;
+    // No attribute may be empty.
+    if (value) headers[prefix + name] = text.write(value);
   }
   for (const [name, value] of Object.entries(envelope.headers)) {
-    if (Object.hasOwn(headers, name)) {
-      throw new TypeError(`Cannot send the header "${name}" as CloudEvents has it`);
-    }
-    headers[name] = value;
+    const attribute = attributeOf(name, prefix);
+    if (attribute === undefined) headers[name] = value;
+    else if (!RESERVED.has(attribute)) headers[name] = text.write(value);
+    else throw new TypeError(`Cannot send the header "${name}" as CloudEvents has it`);
   }
   return { key: envelope.key, contentType: envelope.contentType, headers, body: envelope.body };
 }
 
-function read(message: WireMessage, context: WireContext, prefix: string): Envelope {
-  const { contentType = "application/octet-stream", body } = message;
-  const attributes: Record<string, string> = {};
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (name.startsWith(prefix)) attributes[name.slice(prefix.length)] = value;
-    else headers[name] = value;
-  }
-  const { specversion, id, source, type, time, ...extensions } = attributes;
-  if (specversion !== SPEC_VERSION) {
-    throw new TypeError(
-      `Cannot read a message of CloudEvents ${specversion ?? "without a version"}`,
-    );
-  }
-  const fields: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(extensions)) {
-    const field: string | undefined = Object.hasOwn(OPTIONAL, name)
-      ? OPTIONAL[name as keyof typeof OPTIONAL]
-      : undefined;
-    if (field === undefined) headers[prefix + name] = value;
-    else fields[field] = value;
-  }
-  const knownId = required("id", id);
-  return {
-    id: knownId,
-    type: required("type", type),
-    topic: context.topic,
-    source: required("source", source),
-    time: timeOf(time) ?? context.time ?? new Date(0),
-    key: fields.key ?? message.key,
-    correlationId: fields.correlationId ?? knownId,
-    causationId: fields.causationId,
-    traceparent: fields.traceparent,
-    schemaVersion: fields.schemaVersion,
-    contentType,
-    headers,
-    body,
-  };
+/** The name of the attribute that a header holds. Case does not matter, as with HTTP. */
+function attributeOf(header: string, prefix: string): string | undefined {
+  const start = header.slice(0, prefix.length);
+  if (start !== prefix && start.toLowerCase() !== prefix.toLowerCase()) return undefined;
+  return header.slice(prefix.length).toLowerCase();
 }
 
-function required(name: string, value: string | undefined): string {
-  if (value === undefined) {
-    throw new TypeError(`Cannot read a message without the attribute "${name}"`);
+/** Divides headers into the attributes under the prefix that is used, and those that are none. */
+function attributesIn(headers: WireMessage["headers"], prefixes: readonly string[]) {
+  const sets = prefixes.map((prefix) => ({
+    prefix,
+    text: textOf(prefix),
+    attributes: new Map<string, string>(),
+  }));
+  const others: Record<string, string> = {};
+  for (const [header, value] of Object.entries(headers)) {
+    let isAttribute = false;
+    for (const { prefix, text, attributes } of sets) {
+      const name = attributeOf(header, prefix);
+      if (name === undefined) continue;
+      attributes.set(name, text.read(value));
+      isAttribute = true;
+    }
+    if (!isAttribute) others[header] = value;
   }
-  return value;
+  const used = sets.find(({ attributes }) => attributes.has("specversion"));
+  return { found: used?.attributes ?? new Map<string, string>(), others };
 }
 
-function timeOf(text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new TypeError(`Cannot read the time "${text}"`);
-  return time;
+function binary({ contentType, body }: WireMessage, attributes: Map<string, string>): CloudEvent {
+  // The media type has a header of its own, but some senders have it here too.
+  return { attributes, contentType: contentType ?? attributes.get("datacontenttype"), body };
 }

@@ -15,6 +15,7 @@ export {
 } from "./publisher.ts";
 export type { Delivery, NackOptions, Source, SubscribeOptions, Subscription } from "./source.ts";
 export { checkSubscribeOptions } from "./subscribe_options.ts";
+export { pythonCqrs, type PythonCqrsDescription, type PythonCqrsOptions } from "./python_cqrs.ts";
 export {
   unreadEnvelope,
   type WireContext,

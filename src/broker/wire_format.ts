@@ -59,3 +59,13 @@ export function unreadEnvelope(
     body,
   };
 }
+
+/**
+ * What {@linkcode unreadEnvelope} made, as a message again: nobody knows its attributes, so it is to stay
+ * as it came. `undefined` for all other envelopes.
+ */
+export function asItCame(
+  { type, key, contentType, headers, body }: Envelope,
+): WireMessage | undefined {
+  return type === "" ? { key, contentType, headers, body } : undefined;
+}

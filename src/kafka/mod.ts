@@ -1,0 +1,31 @@
+/**
+ * Publishing to and reading from Apache Kafka, through the package `kafkajs`, or through
+ * `@platformatic/kafka`, which is faster and maintained. It imports neither: the application hands over
+ * the client that it has, with its TLS and SASL.
+ *
+ * @module
+ */
+
+export type { KafkaReadOptions } from "./group_source.ts";
+export type {
+  KafkaJsClient,
+  KafkaJsConsumer,
+  KafkaJsMessage,
+  KafkaJsProducer,
+} from "./kafkajs_client.ts";
+export { kafkaPublisher, type KafkaPublisherOptions } from "./kafka_publisher.ts";
+export { kafkaSource, type KafkaSourceOptions } from "./kafka_source.ts";
+export type {
+  PlatformaticBatch,
+  PlatformaticConsumer,
+  PlatformaticFetched,
+  PlatformaticMetadata,
+  PlatformaticProducer,
+} from "./platformatic_client.ts";
+export {
+  type PlatformaticProducerSettings,
+  platformaticPublisher,
+  type PlatformaticPublisherOptions,
+} from "./platformatic_publisher.ts";
+export { type PlatformaticConsumerSettings, platformaticSource } from "./platformatic_source.ts";
+export type { KafkaPublishOptions } from "./publisher_options.ts";
