@@ -27,6 +27,7 @@ export async function postgresLogHarness(
         sessions.push(session);
         return session;
       }),
+      inbox: storage.inbox,
       replay: storage.replay,
       transaction: (run) => storage.transaction(run),
       migrate: () => storage.migrate(),

@@ -74,6 +74,7 @@ export function ledger(log: string[] = [], name = "", options: OutboxOptions = {
     log,
     at,
     outbox,
+    inbox: memory.inbox,
     replay: memory.replay,
     transaction,
     migrate: () => memory.migrate(),

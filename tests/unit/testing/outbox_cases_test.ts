@@ -4,12 +4,13 @@ import { MemoryDatabase } from "../../../src/storage/memory/memory_database.ts";
 import { MemoryStorage } from "../../../src/storage/memory/memory_storage.ts";
 import type { MemoryTransaction } from "../../../src/storage/memory/mod.ts";
 import type { Storage } from "../../../src/storage/mod.ts";
+import { inboxCases } from "../../../src/testing/inbox_cases.ts";
 import { ManualClock } from "../../../src/testing/manual_clock.ts";
 import { outboxCases } from "../../../src/testing/outbox_cases.ts";
 import { storageCases } from "../../../src/testing/storage_cases.ts";
 import type { StorageHarness } from "../../../src/testing/storage_harness.ts";
 
-const cases = [...storageCases, ...outboxCases];
+const cases = [...storageCases, ...outboxCases, ...inboxCases];
 
 Deno.test("outboxCases and storageCases have names of their own, and need nothing but concurrency", () => {
   const names = cases.map(({ name }) => name);
@@ -42,7 +43,7 @@ function serialHarness(): StorageHarness<MemoryTransaction> {
       },
     });
   const serial = (storage: MemoryStorage): Storage<MemoryTransaction> => {
-    const { outbox, replay } = storage;
+    const { outbox, inbox, replay } = storage;
     const serialOutbox = inTurn({
       deadLetters: inTurn(outbox.deadLetters),
       append: outbox.append.bind(outbox),
@@ -53,8 +54,26 @@ function serialHarness(): StorageHarness<MemoryTransaction> {
       statistics: outbox.statistics.bind(outbox),
       purge: outbox.purge.bind(outbox),
     }, ["append", "open"]); // what is appended goes through the transaction, which has the turn
+    const serialInbox = inTurn({
+      deadLetters: inTurn({
+        list: inbox.deadLetters.list.bind(inbox.deadLetters),
+        discard: inbox.deadLetters.discard.bind(inbox.deadLetters),
+        take: inbox.deadLetters.take.bind(inbox.deadLetters),
+      }, ["take"]),
+      begin: inbox.begin.bind(inbox),
+      beginAgain: inbox.beginAgain.bind(inbox),
+      release: inbox.release.bind(inbox),
+      record: inbox.record.bind(inbox),
+      bury: inbox.bury.bind(inbox),
+      claim: inbox.claim.bind(inbox),
+      complete: inbox.complete.bind(inbox),
+      abandon: inbox.abandon.bind(inbox),
+      purge: inbox.purge.bind(inbox),
+      statistics: inbox.statistics.bind(inbox),
+    }, ["record", "bury", "complete"]);
     return {
       outbox: serialOutbox,
+      inbox: serialInbox,
       replay,
       transaction: (run) => turns.run(() => storage.transaction(run)),
       migrate: () => turns.run(() => storage.migrate()),
