@@ -29,18 +29,30 @@ export class MessageReader {
     }
   }
 
+  /** Whether the application handles messages of this name on this topic. */
+  handles(envelope: Envelope): boolean {
+    return this.#notificationOf(envelope) !== undefined || this.#commands.has(envelope.type);
+  }
+
   /**
-   * Resolves to the message; `undefined` if the application handles none of this name on this topic.
+   * Resolves to the message.
    *
+   * @throws {TypeError} If the application handles none of this name on this topic.
    * @throws {MessageDecodeError} If the bytes make no sense.
    * @throws {MessageValidationError} If the data does not fit the schema.
    */
-  async read(envelope: Envelope): Promise<AnyMessage | undefined> {
-    const notification = this.#notifications.get(nameOf(envelope.topic, envelope.type));
+  async read(envelope: Envelope): Promise<AnyMessage> {
+    const notification = this.#notificationOf(envelope);
     const definition = notification ?? this.#commands.get(envelope.type);
-    if (definition === undefined) return undefined;
+    if (definition === undefined) {
+      throw new TypeError(`Cannot handle "${envelope.type}" as nothing handles it`);
+    }
     const data = await decode(envelope, notification?.codec ?? this.#codec);
     return await definition.parse(data, metadataOf(envelope));
+  }
+
+  #notificationOf({ topic, type }: Envelope): Notification | undefined {
+    return this.#notifications.get(nameOf(topic, type));
   }
 }
 
