@@ -2,13 +2,10 @@ import type { Delivery } from "../broker/mod.ts";
 import type { Middleware } from "../mediator/mod.ts";
 import type { AnyMessage, Envelope } from "../message/mod.ts";
 import { transactionUnit } from "../outbox/mod.ts";
-import {
-  ConcurrencyError,
-  type StorageTransaction,
-  UnknownNotificationError,
-} from "../storage/mod.ts";
+import type { StorageTransaction } from "../storage/mod.ts";
 import type { ConsumerSettings } from "./consumer_settings.ts";
 import { deadLetterCopy } from "./dead_letter_copy.ts";
+import { codeOf, isConflict } from "./error_code.ts";
 
 /** What became of a delivery in a transaction that is committed. */
 export type Handled = "handled" | "duplicate";
@@ -84,7 +81,7 @@ export class DeliveryHandler {
         else await storage.inbox.bury(tx, letter);
       } catch (error) {
         // The storage was told what it may publish, and not this; or it can publish nothing of the kind.
-        if (!(error instanceof UnknownNotificationError || error instanceof TypeError)) throw error;
+        if (!(codeOf(error) === "unknown_notification" || error instanceof TypeError)) throw error;
         await storage.inbox.bury(tx, letter);
       }
       return true;
@@ -129,7 +126,7 @@ export class DeliveryHandler {
       commit.reject(error);
       await Promise.allSettled(calls.all);
       if (calls.failure === undefined) throw error;
-      throw new HandlerFailure(error instanceof ConcurrencyError, calls.failure);
+      throw new HandlerFailure(isConflict(error), calls.failure);
     }
     commit.resolve();
     await Promise.allSettled(calls.all); // what follows a commit is the application's own to see to

@@ -1,6 +1,6 @@
 import type { AnyMessage } from "../message/mod.ts";
-import { ConcurrencyError } from "../storage/mod.ts";
 import { type Handled, HandlerFailure } from "./delivery_handler.ts";
+import { isConflict } from "./error_code.ts";
 import { linkSignals } from "./linked_signal.ts";
 import type { Settlement } from "./settlement.ts";
 import type { Begun, WorkerParts } from "./worker_parts.ts";
@@ -112,8 +112,8 @@ export class GroupHandling {
       if (linked.signal.aborted || !isBegun) return { type: "cancelled" };
       const isHandlers = error instanceof HandlerFailure;
       const { cause = error } = isHandlers ? error : {};
-      const isConflict = isHandlers ? error.isConflict : error instanceof ConcurrencyError;
-      if (isConflict) return { type: "conflict", error: cause, isHandlers };
+      const hasConflicted = isHandlers ? error.isConflict : isConflict(error);
+      if (hasConflicted) return { type: "conflict", error: cause, isHandlers };
       // Handlers fail too when their database does. That it answers nothing at all tells it apart.
       const outage = await settings.storage.transaction(() => {}).then(() => false, () => true);
       return { type: outage ? "outage" : isHandlers ? "failed" : "refused", error: cause };
