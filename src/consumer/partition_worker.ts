@@ -3,6 +3,9 @@ import { GroupHandling, type Outcome, type ReadDelivery } from "./group_handling
 import { Settlement } from "./settlement.ts";
 import type { Begun, WorkerParts } from "./worker_parts.ts";
 
+/** How many turns of the event loop's microtasks the next delivery may take to come. */
+const TURNS = 20;
+
 /** Handles the deliveries of one partition in their order. */
 export class PartitionWorker {
   readonly #parts: WorkerParts;
@@ -34,10 +37,12 @@ export class PartitionWorker {
   }
 
   async #work(): Promise<void> {
-    await Promise.resolve(); // what comes together is handled together
     let failure: { readonly error: unknown } | undefined;
     try {
-      while (this.#queue.length > 0 && !this.#parts.stop.aborted) await this.#take();
+      while (this.#queue.length > 0 && !this.#parts.stop.aborted) {
+        await this.#gather();
+        await this.#take();
+      }
     } catch (error) {
       failure = { error };
     }
@@ -45,6 +50,15 @@ export class PartitionWorker {
     this.#queue.length = 0; // what is left comes again
     this.#working = undefined;
     this.#onEnd(failure);
+  }
+
+  /** What the broker has sent together is handled together: it comes one by one, without delay. */
+  async #gather(): Promise<void> {
+    const { prefetch } = this.#parts.settings;
+    for (let known = 0; known < this.#queue.length && this.#queue.length < prefetch;) {
+      known = this.#queue.length;
+      for (let turn = 0; turn < TURNS; turn++) await Promise.resolve();
+    }
   }
 
   /** Handles what is there, after a note that it is begun. */
