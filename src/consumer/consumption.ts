@@ -4,10 +4,11 @@ import { IdleWatch } from "./idle_watch.ts";
 import { linkSignals } from "./linked_signal.ts";
 import { PartitionWorker } from "./partition_worker.ts";
 import { Patience } from "./patience.ts";
+import { Trials } from "./trials.ts";
 import type { WorkerParts } from "./worker_parts.ts";
 
 /** What a {@linkcode Consumption} is given. */
-export type ConsumptionParts = Omit<WorkerParts, "limit" | "alone" | "patience">;
+export type ConsumptionParts = Omit<WorkerParts, "limit" | "trials" | "patience">;
 
 /** Reads a subscription, from its beginning to its end. */
 export class Consumption {
@@ -52,13 +53,12 @@ export class Consumption {
   #partsFor(stop: AbortSignal): WorkerParts {
     const { settings } = this.#given;
     const gate = concurrencyLimit(settings.concurrency);
-    const last = concurrencyLimit(1);
     return {
       ...this.#given,
       stop,
       patience: new Patience(settings, stop),
       limit: (work) => gate.run(work, { signal: stop }),
-      alone: (work) => last.run(work),
+      trials: new Trials(),
     };
   }
 

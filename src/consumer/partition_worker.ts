@@ -128,7 +128,7 @@ export class PartitionWorker {
 
   /** A message that was begun before may have ended its process: each time is noted, and they are few. */
   async #handleSuspect(begun: Begun): Promise<void> {
-    const { settings: { storage, consumer, maxStarts }, alone, patience } = this.#parts;
+    const { settings: { storage, consumer, maxStarts }, trials, patience } = this.#parts;
     const { delivery: { envelope: { id } }, starts } = begun;
     if (starts >= maxStarts) {
       const error = new Error(`Cannot handle it as it was begun ${starts} times and never ended`);
@@ -144,9 +144,8 @@ export class PartitionWorker {
         await this.#settlement.release([{ ...begun, isCounted: true }]);
       }
     };
-    // Whoever has its last chance is not to die of another one's failure.
-    const trial = <T>(work: () => Promise<T>) =>
-      starts + 1 >= maxStarts ? alone(() => noted(work)) : noted(work);
+    const isLast = starts + 1 >= maxStarts;
+    const trial = <T>(work: () => Promise<T>) => trials.run(() => noted(work), { isLast });
     const read = await trial(() => this.#read(begun));
     if (read === undefined) return;
     const cancelled: Outcome = { type: "cancelled" };

@@ -4,6 +4,7 @@ import type { ConsumerSettings } from "./consumer_settings.ts";
 import type { DeliveryHandler } from "./delivery_handler.ts";
 import type { MessageReader } from "./message_reader.ts";
 import type { Patience } from "./patience.ts";
+import type { Trials } from "./trials.ts";
 
 /** What the workers of a consumer share. */
 export interface WorkerParts {
@@ -14,8 +15,8 @@ export interface WorkerParts {
   readonly patience: Patience;
   /** Waits until another transaction may be open; rejects if the consumer ends before. */
   readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Lets one at a time do what may be its last: whatever ends the process then was its fault. */
-  readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Where messages are handled that were begun before. */
+  readonly trials: Trials;
   /** Aborts when nothing more is to be begun. */
   readonly stop: AbortSignal;
   /** Aborts when what is under way has to end; later than `stop`, or with it. */
