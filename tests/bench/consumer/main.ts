@@ -59,8 +59,10 @@ const app = bootstrap(
 function notes(): Promise<Envelope[]> {
   const text = "x".repeat(170);
   return Promise.all(
-    Array.from({ length: COUNT }, () =>
-      toEnvelope(Noted({ key: "key 1", text }), { codec: jsonCodec(), source: "/" })),
+    Array.from(
+      { length: COUNT },
+      () => toEnvelope(Noted({ key: "key 1", text }), { codec: jsonCodec(), source: "/" }),
+    ),
   );
 }
 
