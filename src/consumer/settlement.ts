@@ -27,7 +27,7 @@ export class Settlement {
         settings.report({ type: "duplicate", envelope });
       }
     }
-    await Promise.all(deliveries.map((delivery) => this.#ack(delivery)));
+    await this.#ack(deliveries);
   }
 
   /** Nobody here wants it. */
@@ -35,7 +35,7 @@ export class Settlement {
     const { settings, tally } = this.#parts;
     tally.unhandled++;
     settings.report({ type: "unhandled", envelope: delivery.envelope });
-    await this.#ack(delivery);
+    await this.#ack([delivery]);
   }
 
   /** It is given up. */
@@ -49,7 +49,7 @@ export class Settlement {
     if (!buried.result) return await this.done([delivery], ["duplicate"], attempts);
     tally.deadLettered++;
     settings.report({ type: "dead_lettered", envelope, error, attempts });
-    await this.#ack(delivery);
+    await this.#ack([delivery]);
   }
 
   /** They are left to others, who may say that they begin them for the first time. */
@@ -64,16 +64,22 @@ export class Settlement {
   }
 
   /** What is not acknowledged comes again, and is known then. At the end nobody waits for the broker. */
-  async #ack(delivery: Delivery): Promise<void> {
-    const { settings, cut } = this.#parts;
-    const ended = Promise.withResolvers<void>();
-    const onCut = () => ended.resolve();
+  async #ack(deliveries: readonly Delivery[]): Promise<void> {
+    const { cut } = this.#parts;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const onCut = () => resolve();
     if (cut.aborted) onCut();
     cut.addEventListener("abort", onCut, { once: true });
-    delivery.ack().catch((error: unknown) => {
-      settings.report({ type: "source_failed", error, retryAfterMs: 0 });
-    }).then(ended.resolve);
-    await ended.promise;
+    Promise.all(deliveries.map((delivery) => this.#ackOne(delivery))).then(onCut);
+    await promise;
     cut.removeEventListener("abort", onCut);
+  }
+
+  async #ackOne(delivery: Delivery): Promise<void> {
+    try {
+      await delivery.ack();
+    } catch (error) {
+      this.#parts.settings.report({ type: "source_failed", error, retryAfterMs: 0 });
+    }
   }
 }
