@@ -47,8 +47,8 @@ export class MessageReader {
     if (definition === undefined) {
       throw new TypeError(`Cannot handle "${envelope.type}" as nothing handles it`);
     }
-    const data = await decode(envelope, notification?.codec ?? this.#codec);
-    return await definition.parse(data, metadataOf(envelope));
+    const { data, plain } = await decode(envelope, notification?.codec ?? this.#codec);
+    return await definition.parse(data, metadataOf(plain));
   }
 
   #notificationOf({ topic, type }: Envelope): Notification | undefined {
@@ -56,10 +56,13 @@ export class MessageReader {
   }
 }
 
-async function decode(envelope: Envelope, codec: Codec): Promise<unknown> {
+async function decode(
+  envelope: Envelope,
+  codec: Codec,
+): Promise<{ readonly data: unknown; readonly plain: Envelope }> {
   try {
-    const { body } = await decompressBody(envelope);
-    return await codec.decode(body);
+    const plain = await decompressBody(envelope);
+    return { data: await codec.decode(plain.body), plain };
   } catch (cause) {
     throw new MessageDecodeError(envelope.body, envelope.type, { cause });
   }
