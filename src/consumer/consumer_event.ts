@@ -25,7 +25,11 @@ export type ConsumerEvent =
   }
   /** Messages that were to be handled in one transaction are handled one by one, as that failed. */
   | { readonly type: "batch_failed"; readonly size: number; readonly error: unknown }
-  /** The database does not answer. Nothing is held against the messages; they are tried again after a delay. */
+  /**
+   * The database does not answer, or has not committed what no handler has failed at. It counts as no
+   * attempt, and is tried again after a delay; what is refused as often as attempts are allowed, while the
+   * database answers all else, is given up.
+   */
   | { readonly type: "storage_failed"; readonly error: unknown; readonly retryAfterMs: number }
   /** The broker does not answer. What is unsettled comes again. The consumer tries again after a delay. */
   | { readonly type: "source_failed"; readonly error: unknown; readonly retryAfterMs: number };

@@ -26,7 +26,7 @@ export interface EventConsumer extends Tick<ConsumerReport> {
    * Handles what is there, until nothing comes any more or the budget is spent, and leaves: what was
    * fetched and not begun comes again, here or elsewhere.
    *
-   * @throws The reason of `options.signal`; or what the broker threw.
+   * @throws The reason of `options.signal`; or what the broker threw, once what was under way is finished.
    * @throws {RangeError} If `idleMs` is negative.
    */
   tick(options: ConsumerTickOptions): Promise<ConsumerReport>;

@@ -1,5 +1,5 @@
 import { bootstrap, handlers } from "@sluice/cqrs";
-import { memoryStorage } from "@sluice/cqrs/storage";
+import type { memoryStorage } from "@sluice/cqrs/storage";
 import assert from "node:assert/strict";
 import { bench, Joined, joined } from "./support.ts";
 
