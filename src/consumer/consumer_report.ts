@@ -6,7 +6,7 @@ export interface ConsumerReport extends TickReport {
   readonly handled: number;
   /** How many had been handled before. */
   readonly duplicates: number;
-  /** How many the application handles no handler for. */
+  /** How many the application has no handler for. */
   readonly unhandled: number;
   /** How many attempts failed. */
   readonly failed: number;
@@ -21,8 +21,6 @@ export class ConsumerTally {
   unhandled = 0;
   failed = 0;
   deadLettered = 0;
-  /** What was delivered and is left to others. */
-  left = 0;
 
   report(hasMore: boolean): ConsumerReport {
     const { handled, duplicates, unhandled, failed, deadLettered } = this;

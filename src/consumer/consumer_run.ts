@@ -1,6 +1,6 @@
 import { sleep } from "../clock.ts";
 import { type Backoff, type BackoffOptions, exponentialBackoff } from "../resilience/mod.ts";
-import type { ConsumerSettings } from "./consumer_options.ts";
+import type { ConsumerSettings } from "./consumer_settings.ts";
 import type { Consumption } from "./consumption.ts";
 
 /** How {@linkcode EventConsumer.run} runs. */
@@ -83,9 +83,7 @@ export class ConsumerRun implements RunningConsumer {
     for (let failures = 0; !signal.aborted;) {
       const startedMs = clock.now();
       try {
-        await this.#begin(signal, this.#cut.signal).run();
-        failures = 0;
-        if (signal.aborted) return;
+        await this.#begin(signal, this.#cut.signal).run(); // it ends with the signal, or throws
       } catch (error) {
         // One that has run for long begins anew with short delays.
         failures = clock.now() - startedMs > this.#delayOf(failures + 1) ? 1 : failures + 1;

@@ -1,97 +1,96 @@
-import type { Delivery, Subscription } from "../broker/mod.ts";
+import type { Subscription } from "../broker/mod.ts";
 import { concurrencyLimit } from "../resilience/mod.ts";
-import { PartitionWorker, type WorkerParts } from "./partition_worker.ts";
+import { IdleWatch } from "./idle_watch.ts";
+import { linkSignals } from "./linked_signal.ts";
+import { PartitionWorker } from "./partition_worker.ts";
+import { Patience } from "./patience.ts";
+import { Trials } from "./trials.ts";
+import type { WorkerParts } from "./worker_parts.ts";
+
+/** What a {@linkcode Consumption} is given. */
+export type ConsumptionParts = Omit<WorkerParts, "limit" | "trials" | "patience">;
 
 /** Reads a subscription, from its beginning to its end. */
 export class Consumption {
-  readonly #parts: WorkerParts;
+  readonly #given: ConsumptionParts;
   readonly #workers: Map<string, PartitionWorker> = new Map();
+  readonly #over: PromiseWithResolvers<void> = Promise.withResolvers();
+  #isOver = false;
 
-  constructor(parts: Omit<WorkerParts, "limit">) {
-    const { concurrency } = parts.settings;
-    const gate = concurrency === Infinity ? undefined : concurrencyLimit(concurrency);
-    this.#parts = {
-      ...parts,
-      limit: (work) => gate === undefined ? work() : gate.run(work),
-    };
+  constructor(given: ConsumptionParts) {
+    this.#given = given;
   }
 
   /**
-   * Handles what comes until `stop` aborts, or `idle` resolves while nothing is under way.
+   * Handles what comes until `stop` aborts, or nothing has been under way for `idleMs`; then finishes what
+   * is under way.
    *
-   * @param idle Waits, from when nothing was under way; its signal aborts when something comes.
-   * @throws What the broker will not recover from.
+   * @throws What the broker will not recover from, and what functions of the options have thrown.
    */
-  async run(idle?: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { settings: { source, topics, prefetch }, stop } = this.#parts;
+  async run(idleMs?: number): Promise<void> {
+    const { settings: { source, topics, prefetch, clock }, stop } = this.#given;
     if (stop.aborted) return;
     const subscription = source.subscribe({ topics, maxUnsettled: prefetch });
-    const stopped = whenAborted(stop);
+    const ending = new AbortController();
+    const onStop = () => this.#over.resolve();
+    stop.addEventListener("abort", onStop, { once: true });
+    const idle = idleMs === undefined ? undefined : new IdleWatch(clock, idleMs, onStop);
+    const linked = linkSignals(stop, ending.signal);
     try {
-      const isReady = await Promise.race([subscription.ready.then(() => true), stopped.promise]);
-      if (isReady === true) await this.#read(subscription, stopped.promise, idle);
+      this.#read(subscription, this.#partsFor(linked.signal), idle).then(onStop, this.#over.reject);
+      await this.#over.promise;
     } finally {
-      stopped.forget();
+      this.#isOver = true;
+      stop.removeEventListener("abort", onStop);
+      idle?.close();
+      ending.abort();
       await Promise.all([...this.#workers.values()].map((worker) => worker.idle));
+      linked.unlink();
       await subscription[Symbol.asyncDispose]();
     }
   }
 
+  #partsFor(stop: AbortSignal): WorkerParts {
+    const { settings } = this.#given;
+    const gate = concurrencyLimit(settings.concurrency);
+    return {
+      ...this.#given,
+      stop,
+      patience: new Patience(settings, stop),
+      limit: (work) => gate.run(work, { signal: stop }),
+      trials: new Trials(),
+    };
+  }
+
   async #read(
     subscription: Subscription,
-    stopped: Promise<undefined>,
-    idle: ((signal: AbortSignal) => Promise<void>) | undefined,
+    parts: WorkerParts,
+    idle: IdleWatch | undefined,
   ): Promise<void> {
+    idle?.enter();
+    await subscription.ready;
+    idle?.leave();
     const iterator = subscription[Symbol.asyncIterator]();
-    while (true) {
-      const next = iterator.next();
-      next.catch(() => {}); // it is raced, and may come too late
-      const came = new AbortController();
-      const quiet = idle === undefined ? [] : [this.#whenQuiet(idle, came.signal)];
-      let result: IteratorResult<Delivery> | undefined;
-      try {
-        result = await Promise.race([next, stopped, ...quiet]);
-      } finally {
-        came.abort();
+    while (!this.#isOver) {
+      const next = await iterator.next();
+      if (this.#isOver) return; // it comes again
+      if (next.done === true) {
+        throw new TypeError("Cannot read as the source has ended the subscription");
       }
-      if (result === undefined || result.done === true) return;
-      this.#workerOf(result.value).add(result.value);
+      this.#workerOf(next.value.partition, parts, idle).add(next.value);
     }
   }
 
-  /** Resolves when nothing is under way and nothing has come for a while since then. */
-  async #whenQuiet(
-    idle: (signal: AbortSignal) => Promise<void>,
-    came: AbortSignal,
-  ): Promise<undefined> {
-    try {
-      while (!came.aborted) {
-        const working = [...this.#workers.values()].flatMap((worker) => worker.idle ?? []);
-        if (working.length === 0) {
-          await idle(came);
-          return undefined;
-        }
-        await Promise.all(working);
-      }
-    } catch {
-      // Something came, and whoever waited looks no longer.
-    }
-    return await new Promise<undefined>(() => {});
-  }
-
-  #workerOf({ partition }: Delivery): PartitionWorker {
+  #workerOf(partition: string, parts: WorkerParts, idle: IdleWatch | undefined): PartitionWorker {
     const known = this.#workers.get(partition);
     if (known !== undefined) return known;
-    const worker = new PartitionWorker(this.#parts);
+    idle?.enter();
+    const worker = new PartitionWorker(parts, (failure) => {
+      this.#workers.delete(partition);
+      idle?.leave();
+      if (failure !== undefined) this.#over.reject(failure.error);
+    });
     this.#workers.set(partition, worker);
     return worker;
   }
-}
-
-function whenAborted(signal: AbortSignal) {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const onAbort = () => resolve(undefined);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  return { promise, forget: () => signal.removeEventListener("abort", onAbort) };
 }

@@ -3,13 +3,9 @@ import type { Middleware } from "../mediator/mod.ts";
 import type { AnyMessage, Envelope } from "../message/mod.ts";
 import { transactionUnit } from "../outbox/mod.ts";
 import type { StorageTransaction } from "../storage/mod.ts";
-import type { ConsumerSettings } from "./consumer_options.ts";
-
-/** A message that was read, and where it came from. */
-export interface ReadDelivery {
-  readonly delivery: Delivery;
-  readonly message: AnyMessage;
-}
+import type { ConsumerSettings } from "./consumer_settings.ts";
+import { deadLetterCopy } from "./dead_letter_copy.ts";
+import { codeOf, isConflict } from "./error_code.ts";
 
 /** What became of a delivery in a transaction that is committed. */
 export type Handled = "handled" | "duplicate";
@@ -17,6 +13,29 @@ export type Handled = "handled" | "duplicate";
 /** The handlers of a message failed. Whatever else a transaction throws is not theirs. */
 export class HandlerFailure extends Error {
   override readonly name = "HandlerFailure";
+  /** Whether they failed as somebody has changed what they had read. */
+  readonly isConflict: boolean;
+
+  constructor(isConflict: boolean, options: { readonly cause: unknown }) {
+    super("A handler failed", options);
+    this.isConflict = isConflict;
+  }
+}
+
+/** A message and the delivery that it came by. */
+interface HandledMessage {
+  readonly delivery: Pick<Delivery, "envelope">;
+  readonly message: AnyMessage;
+}
+
+/** How the calls of a transaction are run. */
+interface Calls {
+  /** What was begun. */
+  readonly all: Promise<unknown>[];
+  /** What the first one that failed has thrown. */
+  failure?: { readonly cause: unknown };
+  readonly commit: Promise<void>;
+  readonly signal: AbortSignal;
 }
 
 /** Handles deliveries, each once, in transactions. */
@@ -33,138 +52,111 @@ export class DeliveryHandler {
    * @throws {HandlerFailure} If handlers have failed; its cause is what they threw.
    * @throws Whatever the storage throws.
    */
-  async handle(deliveries: readonly ReadDelivery[], signal: AbortSignal): Promise<Handled[]> {
+  handle(deliveries: readonly HandledMessage[], signal: AbortSignal): Promise<readonly Handled[]> {
     const { storage, consumer } = this.#settings;
-    const commit = Promise.withResolvers<void>();
-    commit.promise.catch(() => {}); // seen by the calls that wait for it, if there are any
-    const calls: Promise<unknown>[] = [];
-    const outcomes: Handled[] = [];
-    try {
-      await storage.transaction(async (tx) => {
-        const ids = deliveries.map(({ delivery }) => delivery.envelope.id);
-        const isNew = await storage.inbox.record(tx, consumer, ids);
-        for (const [n, { message }] of deliveries.entries()) {
-          outcomes[n] = isNew[n] === true ? "handled" : "duplicate";
-          if (isNew[n] !== true) continue;
-          const { inside, call } = this.#run(message, tx, { commit: commit.promise, signal });
-          calls.push(call);
-          await inside;
-        }
-        signal.throwIfAborted();
-      });
-    } catch (error) {
-      commit.reject(error);
-      await Promise.allSettled(calls);
-      throw error;
-    }
-    commit.resolve();
-    await Promise.allSettled(calls); // what follows a commit is the application's own to see to
-    return outcomes;
+    const ids = deliveries.map(({ delivery }) => delivery.envelope.id);
+    return this.#transaction(signal, async (tx, calls) => {
+      const isNew = await storage.inbox.record(tx, consumer, ids);
+      for (const [n, { message }] of deliveries.entries()) {
+        if (isNew[n] === true) await this.#run(message, tx, calls);
+      }
+      return isNew.map((is) => is ? "handled" : "duplicate");
+    });
   }
 
-  /** Records a delivery that was given up, and leaves it where somebody will find it. */
+  /** Records a delivery that was given up, and leaves it where somebody will find it; not if it is recorded. */
   async bury(
     { envelope, position }: Pick<Delivery, "envelope" | "position">,
     { error, attempts }: { readonly error: string; readonly attempts: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { storage, consumer, deadLetterTopic } = this.#settings;
-    await storage.transaction(async (tx) => {
-      const [isNew] = await storage.inbox.record(tx, consumer, [envelope.id]);
-      if (isNew !== true) return;
+    return await storage.transaction(async (tx) => {
+      const [isNew = false] = await storage.inbox.record(tx, consumer, [envelope.id]);
+      if (!isNew) return false;
       const letter = { consumer, envelope, attempts, error };
-      if (deadLetterTopic === undefined) return await storage.inbox.bury(tx, letter);
-      const copy = copyFor(deadLetterTopic, { ...letter, position });
+      const copy = deadLetterTopic !== undefined &&
+        deadLetterCopy(deadLetterTopic, { ...letter, position });
       try {
-        await storage.outbox.append(tx, [copy]);
+        if (copy !== false) await storage.outbox.append(tx, [copy]);
+        else await storage.inbox.bury(tx, letter);
       } catch (error) {
-        // The storage was told what it may publish, and not this.
-        if ((error as { code?: unknown }).code !== "unknown_notification") throw error;
+        // The storage was told what it may publish, and not this; or it can publish nothing of the kind.
+        if (!(codeOf(error) === "unknown_notification" || error instanceof TypeError)) throw error;
         await storage.inbox.bury(tx, letter);
       }
+      return true;
     });
   }
 
   /** Handles a dead letter in a transaction that takes it out. Whether there was one. */
   async redeliver(
     messageId: string,
-    read: (envelope: Envelope) => Promise<AnyMessage | undefined>,
+    read: (envelope: Envelope) => Promise<AnyMessage>,
     signal: AbortSignal,
   ): Promise<boolean> {
     const { storage, consumer } = this.#settings;
-    const commit = Promise.withResolvers<void>();
-    commit.promise.catch(() => {});
-    let call: Promise<unknown> | undefined;
-    let isFound = false;
     try {
-      await storage.transaction(async (tx) => {
+      return await this.#transaction(signal, async (tx, calls) => {
         const letter = await storage.inbox.deadLetters.take(tx, consumer, messageId);
-        isFound = letter !== undefined;
-        const message = letter && await read(letter.envelope);
-        if (letter !== undefined && message === undefined) {
-          throw new TypeError(`Cannot handle "${letter.envelope.type}" as nothing handles it`);
-        }
-        if (message === undefined) return;
-        const run = this.#run(message, tx, { commit: commit.promise, signal });
-        call = run.call;
-        await run.inside;
+        if (letter === undefined) return false;
+        await this.#run(await read(letter.envelope), tx, calls);
+        return true;
+      });
+    } catch (error) {
+      throw error instanceof HandlerFailure && !error.isConflict ? error.cause : error;
+    }
+  }
+
+  /** Runs calls in a transaction, and waits until all that follows from them is done. */
+  async #transaction<R>(
+    signal: AbortSignal,
+    run: (tx: StorageTransaction, calls: Calls) => Promise<R>,
+  ): Promise<R> {
+    const commit = Promise.withResolvers<void>();
+    commit.promise.catch(() => {}); // seen by the calls that wait for it, if there are any
+    const calls: Calls = { all: [], commit: commit.promise, signal };
+    let result: R;
+    try {
+      result = await this.#settings.storage.transaction(async (tx) => {
+        const done = await run(tx, calls);
+        signal.throwIfAborted();
+        return done;
       });
     } catch (error) {
       commit.reject(error);
-      await call?.catch(() => {});
-      throw error instanceof HandlerFailure ? error.cause : error;
+      await Promise.allSettled(calls.all);
+      if (calls.failure === undefined) throw error;
+      throw new HandlerFailure(isConflict(error), calls.failure);
     }
     commit.resolve();
-    await call?.catch(() => {});
-    return isFound;
+    await Promise.allSettled(calls.all); // what follows a commit is the application's own to see to
+    return result;
   }
 
   /**
-   * Runs the handlers of a message in a transaction. `inside` settles when they have; `call` when the
-   * transaction has ended and what follows from it is done.
+   * Runs the handlers of a message in a transaction. Resolves when they have succeeded; what follows from
+   * the commit comes later. Rejects with what they throw, so that the storage can tell a conflict.
    */
-  #run(
-    message: AnyMessage,
-    tx: StorageTransaction,
-    { commit, signal }: { readonly commit: Promise<void>; readonly signal: AbortSignal },
-  ): { readonly inside: Promise<void>; readonly call: Promise<unknown> } {
+  #run(message: AnyMessage, tx: StorageTransaction, calls: Calls): Promise<void> {
     const { app, storage } = this.#settings;
     const inside = Promise.withResolvers<void>();
     const around: Middleware = async (_context, next) => {
-      const unitOfWork = transactionUnit(storage, tx, "inside");
-      const result = await next({ unitOfWork });
+      const result = await next({ unitOfWork: transactionUnit(storage, tx, "inside") });
       inside.resolve();
-      await commit;
+      await calls.commit;
       return result;
     };
-    const options = { around, signal };
+    const options = { around, signal: calls.signal };
     const call = message.kind === "command"
       ? app.send(message as never, options)
       : app.dispatch(message as never, options);
-    call.catch((cause) => inside.reject(new HandlerFailure("A handler failed", { cause })));
-    return { inside: inside.promise, call };
+    let isInside = true;
+    inside.promise.then(() => isInside = false, () => {});
+    call.catch((cause) => {
+      if (isInside) calls.failure ??= { cause };
+      inside.reject(cause);
+    });
+    calls.all.push(call);
+    return inside.promise;
   }
-}
-
-function copyFor(
-  topic: string,
-  { envelope, consumer, attempts, error, position }: {
-    readonly envelope: Envelope;
-    readonly consumer: string;
-    readonly attempts: number;
-    readonly error: string;
-    readonly position: string;
-  },
-): Envelope {
-  return {
-    ...envelope,
-    topic,
-    headers: {
-      ...envelope.headers,
-      "dead-letter-consumer": consumer,
-      "dead-letter-topic": envelope.topic,
-      "dead-letter-position": position,
-      "dead-letter-attempts": String(attempts),
-      "dead-letter-error": error,
-    },
-  };
 }

@@ -1,22 +1,19 @@
 import type { Tick, TickOptions } from "../background/mod.ts";
-import { sleep } from "../clock.ts";
 import type { StorageTransaction } from "../storage/mod.ts";
 import { type ConsumerReport, ConsumerTally } from "./consumer_report.ts";
-import {
-  type ConsumerSettings,
-  consumerSettings,
-  type EventConsumerOptions,
-} from "./consumer_options.ts";
+import type { EventConsumerOptions } from "./consumer_options.ts";
 import { ConsumerRun, type RunConsumerOptions, type RunningConsumer } from "./consumer_run.ts";
+import { type ConsumerSettings, consumerSettings } from "./consumer_settings.ts";
 import { Consumption } from "./consumption.ts";
 import { DeliveryHandler } from "./delivery_handler.ts";
+import { linkSignals } from "./linked_signal.ts";
 import { MessageReader } from "./message_reader.ts";
 
 /** The bounds of one tick of a consumer. */
 export interface ConsumerTickOptions extends TickOptions {
   /**
    * How long nothing may come, in milliseconds, until the tick takes it that nothing is left. It begins
-   * when the broker has let the consumer in.
+   * when the broker has let the consumer in. `Infinity` spends the whole budget.
    *
    * @default {1_000}
    */
@@ -29,7 +26,8 @@ export interface EventConsumer extends Tick<ConsumerReport> {
    * Handles what is there, until nothing comes any more or the budget is spent, and leaves: what was
    * fetched and not begun comes again, here or elsewhere.
    *
-   * @throws The reason of `options.signal`; or what the broker threw.
+   * @throws The reason of `options.signal`; or what the broker threw, once what was under way is finished.
+   * @throws {RangeError} If `idleMs` is negative.
    */
   tick(options: ConsumerTickOptions): Promise<ConsumerReport>;
   /**
@@ -122,19 +120,20 @@ class Consumer implements EventConsumer {
   async tick(
     { budgetMs, signal, idleMs = 1_000 }: ConsumerTickOptions,
   ): Promise<ConsumerReport> {
+    if (!(idleMs >= 0)) {
+      throw new RangeError(`Cannot tick: idleMs must be a number from 0, got ${idleMs}`);
+    }
     signal?.throwIfAborted();
-    const { clock } = this.#settings;
     const tally = new ConsumerTally();
     const budget = new AbortController();
-    const cancel = budgetMs === Infinity
-      ? () => {}
-      : clock.setTimer(() => budget.abort(), budgetMs);
+    const cancel = this.#settings.clock.setTimer(() => budget.abort(), budgetMs);
+    const cut = signal ?? new AbortController().signal;
+    const stop = linkSignals(budget.signal, cut);
     try {
-      const stop = AbortSignal.any([budget.signal, ...signal === undefined ? [] : [signal]]);
-      const consumption = this.#consumption(tally, stop, signal ?? new AbortController().signal);
-      await consumption.run((idle) => sleep(clock, idleMs, idle));
+      await this.#consumption(tally, stop.signal, cut).run(idleMs);
     } finally {
       cancel();
+      stop.unlink();
     }
     signal?.throwIfAborted();
     return tally.report(budget.signal.aborted);

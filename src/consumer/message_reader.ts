@@ -29,25 +29,40 @@ export class MessageReader {
     }
   }
 
+  /** Whether the application handles messages of this name on this topic. */
+  handles(envelope: Envelope): boolean {
+    return this.#notificationOf(envelope) !== undefined || this.#commands.has(envelope.type);
+  }
+
   /**
-   * Resolves to the message; `undefined` if the application handles none of this name on this topic.
+   * Resolves to the message.
    *
+   * @throws {TypeError} If the application handles none of this name on this topic.
    * @throws {MessageDecodeError} If the bytes make no sense.
    * @throws {MessageValidationError} If the data does not fit the schema.
    */
-  async read(envelope: Envelope): Promise<AnyMessage | undefined> {
-    const notification = this.#notifications.get(nameOf(envelope.topic, envelope.type));
+  async read(envelope: Envelope): Promise<AnyMessage> {
+    const notification = this.#notificationOf(envelope);
     const definition = notification ?? this.#commands.get(envelope.type);
-    if (definition === undefined) return undefined;
-    const data = await decode(envelope, notification?.codec ?? this.#codec);
-    return await definition.parse(data, metadataOf(envelope));
+    if (definition === undefined) {
+      throw new TypeError(`Cannot handle "${envelope.type}" as nothing handles it`);
+    }
+    const { data, plain } = await decode(envelope, notification?.codec ?? this.#codec);
+    return await definition.parse(data, metadataOf(plain));
+  }
+
+  #notificationOf({ topic, type }: Envelope): Notification | undefined {
+    return this.#notifications.get(nameOf(topic, type));
   }
 }
 
-async function decode(envelope: Envelope, codec: Codec): Promise<unknown> {
+async function decode(
+  envelope: Envelope,
+  codec: Codec,
+): Promise<{ readonly data: unknown; readonly plain: Envelope }> {
   try {
-    const { body } = await decompressBody(envelope);
-    return await codec.decode(body);
+    const plain = await decompressBody(envelope);
+    return { data: await codec.decode(plain.body), plain };
   } catch (cause) {
     throw new MessageDecodeError(envelope.body, envelope.type, { cause });
   }

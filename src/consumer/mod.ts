@@ -46,8 +46,8 @@ export {
   type WireFormat,
   type WireMessage,
 } from "../broker/mod.ts";
+export type { ConsumerEvent } from "./consumer_event.ts";
 export type {
-  ConsumerEvent,
   ConsumerRetryOptions,
   DeadLetterTopic,
   EventConsumerOptions,

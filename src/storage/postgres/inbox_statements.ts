@@ -4,6 +4,8 @@ import type { PostgresNames } from "./names.ts";
 export interface InboxStatements {
   /** Consumer, ids: for each id its number from 1, whether it is new. */
   readonly record: string;
+  /** Consumer, one id that is not long: a row if it is new. */
+  readonly recordOne: string;
   /** Consumer, ids: for each id its number from 1, whether it is handled, and how often it was begun. */
   readonly begin: string;
   /** Consumer, id. */
@@ -45,40 +47,33 @@ const ONE = shortened("$2::text");
 /** Makes the texts. */
 export function inboxStatements(names: PostgresNames): InboxStatements {
   return {
-    ...handlingStatements(names),
+    ...recordStatements(names),
     ...startStatements(names),
+    ...purgeStatement(names),
     ...deadStatements(names),
     ...keyStatements(names),
   };
 }
 
-function handlingStatements({ table }: PostgresNames) {
+function recordStatements({ table }: PostgresNames) {
   const inbox = table("inbox");
+  const isUnknown = `on conflict (consumer, id) do update
+  set starts = 0, handled_at = excluded.handled_at, touched_at = excluded.touched_at
+  where i.handled_at is null`;
   return {
+    // A message at a time is what most consumers handle, and this takes half the time.
+    recordOne: `insert into ${inbox} as i (consumer, id, starts, handled_at, touched_at)
+values ($1::text, $2::text, 0, clock_timestamp(), clock_timestamp())
+${isUnknown} returning 1 as n`,
     record: `with ${GIVEN},
 made as (
   insert into ${inbox} as i (consumer, id, starts, handled_at, touched_at)
   select $1::text, id, 0, clock_timestamp(), clock_timestamp()
   from (select distinct id from given order by id) g
-  on conflict (consumer, id) do update
-  set starts = 0, handled_at = excluded.handled_at, touched_at = excluded.touched_at
-  where i.handled_at is null returning id)
+  ${isUnknown} returning id)
 select g.n, exists (select from made m where m.id = g.id)
   and not exists (select from given f where f.id = g.id and f.n < g.n) as is_new
 from given g`,
-    purge: `with gone as (
-  delete from ${inbox} where ctid = any (array(
-    select ctid from ${inbox}
-    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
-    limit $2::text::bigint for update skip locked))
-  returning 1),
-gone_keys as (
-  delete from ${table("inbox_key")} where ctid = any (array(
-    select ctid from ${table("inbox_key")}
-    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
-    limit greatest(0, $2::text::bigint - (select count(*) from gone)) for update skip locked))
-  returning 1)
-select ((select count(*) from gone) + (select count(*) from gone_keys))::integer as count`,
   };
 }
 
@@ -106,6 +101,24 @@ gone as (
   where i.consumer = $1::text and i.id = f.id and f.starts <= 1)
 update ${inbox} i set starts = i.starts - 1 from found f
 where i.consumer = $1::text and i.id = f.id and f.starts > 1`,
+  };
+}
+
+function purgeStatement({ table }: PostgresNames) {
+  return {
+    purge: `with gone as (
+  delete from ${table("inbox")} where ctid = any (array(
+    select ctid from ${table("inbox")}
+    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
+    limit $2::text::bigint for update skip locked))
+  returning 1),
+gone_keys as (
+  delete from ${table("inbox_key")} where ctid = any (array(
+    select ctid from ${table("inbox_key")}
+    where touched_at <= clock_timestamp() - $1::text::double precision * interval '1 millisecond'
+    limit greatest(0, $2::text::bigint - (select count(*) from gone)) for update skip locked))
+  returning 1)
+select ((select count(*) from gone) + (select count(*) from gone_keys))::integer as count`,
   };
 }
 

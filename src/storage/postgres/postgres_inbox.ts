@@ -27,6 +27,8 @@ import { queryOf } from "./transaction_query.ts";
 
 /** How often a claim is tried while others come and go. */
 const MAX_CLAIMS = 10;
+/** Up to this length an id stands in an index as it is, whatever its characters. */
+const MAX_PLAIN_LENGTH = 250;
 /** The longest lease that leaves the database a time that it knows: about 30 years. */
 const MAX_LEASE_MS = 1e12;
 
@@ -69,7 +71,12 @@ export class PostgresInbox implements InboxStore<PostgresTransaction> {
     messageIds: readonly string[],
   ): Promise<readonly boolean[]> {
     const query = queryOf(tx, "record");
-    if (messageIds.length === 0) return [];
+    const [id, ...others] = messageIds;
+    if (id === undefined) return [];
+    if (others.length === 0 && id.length <= MAX_PLAIN_LENGTH) {
+      const parameters = [storable(consumer), storable(id)];
+      return [(await query(this.#statements.recordOne, parameters)).length > 0];
+    }
     const rows = await query(this.#statements.record, named(consumer, messageIds));
     const isNew: boolean[] = [];
     for (const row of rows) isNew[Number(row.n) - 1] = row.is_new === true;
