@@ -14,6 +14,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./container": 4,
   "./deno-kv": 22,
   "./hono": 20,
+  "./kafka": 10,
   "./outbox": 8,
   "./postgres": 25,
   "./postgres-log": 15,
