@@ -7,7 +7,7 @@ import type {
 } from "./group_member.ts";
 import type { IncomingRecord } from "./kafka_record.ts";
 import type { PlatformaticBatch, PlatformaticConsumer } from "./platformatic_client.ts";
-import { causesOf, isProtocolError } from "./refusal.ts";
+import { causesOf, isProtocolError, isUnknownTopic } from "./refusal.ts";
 
 /** How it reads. */
 export interface PlatformaticMemberOptions {
@@ -136,7 +136,7 @@ export class PlatformaticMember implements GroupMember {
       } catch (error) {
         if (signal.aborted) return;
         if (isProtocolError(error, "OFFSET_OUT_OF_RANGE")) await this.#return();
-        else if (!this.isPassing(error)) throw error;
+        else if (!this.isPassing(error) && !isUnknownTopic(error)) throw error;
         // Signs of life go on, and so does the membership: nothing is to be built anew.
         this.#options.onError(error);
         await sleep(clock, maxWaitMs, signal).catch(() => {}); // closed

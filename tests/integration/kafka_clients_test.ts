@@ -41,18 +41,18 @@ function testBytes(kafka: KafkaServer): void {
   }
 
   Deno.test(
-    "kafkajs by itself sends the text of bytes that are not those of Node",
+    "kafkajs by itself makes broken records of bytes that are not those of Node",
     options,
     async () => {
       const topic = await kafka.createTopic();
       const producer = kafkaJs(kafka.bootstrap).producer({ createPartitioner: () => () => 0 });
       await producer.connect();
       const value: unknown = new Uint8Array([1, 255, 3]);
-      await producer.send({ topic, messages: [{ value: value as string }] });
+      // Its length is that of the bytes, its contents are those of their text. Older brokers take it.
+      await assert.rejects(producer.send({ topic, messages: [{ value: value as string }] }), {
+        type: "INVALID_RECORD",
+      });
       await producer.disconnect();
-      await using source = kafkaSource(kafkaJs(kafka.bootstrap), { groupId: crypto.randomUUID() });
-      const [delivery] = await take(source.subscribe({ topics: [topic] }), 1);
-      assert.notDeepEqual([...delivery?.envelope.body ?? []], [1, 255, 3]);
     },
   );
 
@@ -175,7 +175,7 @@ function testSecurity({ saslBootstrap, createTopic }: KafkaServer): void {
       sasl: { mechanism: "PLAIN", username: saslUser.username, password: "wrong" } as const,
     };
     await using source = platformaticSource(
-      (settings) => new Consumer({ ...base, ...settings }),
+      (settings) => new Consumer({ ...base, ...settings, retries: 0 }),
       { groupId: crypto.randomUUID() },
     );
     await assert.rejects(source.subscribe({ topics: ["any"] }).ready);
