@@ -25,6 +25,9 @@ export interface GroupSubscriptionOptions extends Required<SubscribeOptions> {
 
 const RESTART: Backoff = exponentialBackoff({ initialDelayMs: 200, maxDelayMs: 5_000 });
 
+/** How long the end of a subscription may wait for its last note. */
+const MAX_FLUSH_MS = 3_000;
+
 /** How often a topic that was never seen may be missing before it is a mistake. */
 const MAX_UNKNOWN = 3;
 
@@ -123,7 +126,7 @@ export class GroupSubscription implements Subscription, GroupMemberListener {
         this.#failed.promise.then((error) => ({ error })),
         ended,
       ]);
-      if (outcome === undefined) await this.#committer.flush();
+      if (outcome === undefined) await this.#flush();
       this.#loseAll();
       await started;
       await member.close().catch(this.#options.onError);
@@ -133,6 +136,16 @@ export class GroupSubscription implements Subscription, GroupMemberListener {
       this.#options.onError(outcome.error);
       await sleep(this.#options.clock, RESTART(++this.#attempts), signal).catch(() => {}); // ended
     }
+  }
+
+  /** Notes what was acknowledged, unless the brokers are away. */
+  async #flush(): Promise<void> {
+    const end = new AbortController();
+    await Promise.race([
+      this.#committer.flush(),
+      sleep(this.#options.clock, MAX_FLUSH_MS, end.signal).catch(() => {}), // flushed
+    ]);
+    end.abort();
   }
 
   #isFinal(error: unknown, member: GroupMember): boolean {
