@@ -34,9 +34,10 @@ export interface KafkaReadOptions {
   readonly commitIntervalMs?: number;
   /**
    * After how many milliseconds without a sign of life the group gives a member's partitions to others.
-   * Signs of life are sent however long a message is handled.
+   * Signs of life are sent however long a message is handled. As long does it take others to get its
+   * partitions when it dies, and kafkajs to come back when the brokers were away.
    *
-   * @default {30_000}
+   * @default {10_000}
    */
   readonly sessionTimeoutMs?: number;
   /** Is told of failures that the source recovers from: lost connections, notes that failed. @default nobody */
@@ -78,7 +79,7 @@ function checkReadOptions(options: KafkaReadOptions): CheckedReadOptions {
     maxWaitMs: 100,
     maxWaitingBytes: 1_048_576,
     commitIntervalMs: 100,
-    sessionTimeoutMs: 30_000,
+    sessionTimeoutMs: 10_000,
     onError: () => {},
     clock: systemClock,
     ...options,

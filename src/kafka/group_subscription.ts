@@ -10,7 +10,7 @@ import type {
 import { type IncomingRecord, readRecord } from "./kafka_record.ts";
 import { OffsetCommitter } from "./offset_committer.ts";
 import { PartitionReader } from "./partition_reader.ts";
-import { isProtocolError } from "./refusal.ts";
+import { isUnknownTopic } from "./refusal.ts";
 
 /** What a subscription is made of. */
 export interface GroupSubscriptionOptions extends Required<SubscribeOptions> {
@@ -24,6 +24,12 @@ export interface GroupSubscriptionOptions extends Required<SubscribeOptions> {
 }
 
 const RESTART: Backoff = exponentialBackoff({ initialDelayMs: 200, maxDelayMs: 5_000 });
+
+/** How long the end of a subscription may wait for its last note. */
+const MAX_FLUSH_MS = 3_000;
+
+/** How often a topic that was never seen may be missing before it is a mistake. */
+const MAX_UNKNOWN = 3;
 
 /** Reads as a member of a group, and as a new one whenever a client gives up. */
 export class GroupSubscription implements Subscription, GroupMemberListener {
@@ -120,23 +126,32 @@ export class GroupSubscription implements Subscription, GroupMemberListener {
         this.#failed.promise.then((error) => ({ error })),
         ended,
       ]);
-      if (outcome === undefined) await this.#committer.flush();
+      if (outcome === undefined) await this.#flush();
       this.#loseAll();
       await started;
       await member.close().catch(this.#options.onError);
       this.#member = undefined;
       if (outcome === undefined) return;
-      if (!member.isPassing(outcome.error) || this.#isUnknown(outcome.error)) {
-        return this.#giveUp(outcome.error);
-      }
+      if (this.#isFinal(outcome.error, member)) return this.#giveUp(outcome.error);
       this.#options.onError(outcome.error);
       await sleep(this.#options.clock, RESTART(++this.#attempts), signal).catch(() => {}); // ended
     }
   }
 
-  /** A topic that was never there is a mistake; one that was there before is missed while brokers restart. */
-  #isUnknown(error: unknown): boolean {
-    return !this.#isReady && isProtocolError(error, "UNKNOWN_TOPIC_OR_PARTITION");
+  /** Notes what was acknowledged, unless the brokers are away. */
+  async #flush(): Promise<void> {
+    const end = new AbortController();
+    await Promise.race([
+      this.#committer.flush(),
+      sleep(this.#options.clock, MAX_FLUSH_MS, end.signal).catch(() => {}), // flushed
+    ]);
+    end.abort();
+  }
+
+  #isFinal(error: unknown, member: GroupMember): boolean {
+    // Brokers miss a topic while they restart, and for a moment when it is new.
+    if (isUnknownTopic(error)) return !this.#isReady && this.#attempts >= MAX_UNKNOWN;
+    return !member.isPassing(error);
   }
 
   #giveUp(error: unknown): void {

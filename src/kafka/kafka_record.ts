@@ -24,23 +24,46 @@ export interface IncomingRecord {
 
 const CONTENT_TYPE = "content-type";
 
+/** Of how many names the last values are kept. */
+const MAX_NAMES = 1_000;
+
 /** What Kafka adds to a record, at most. */
 const OVERHEAD = 70;
 
-/** Writes an envelope as a record. */
-export function toRecord(envelope: Envelope, format: WireFormat): OutgoingRecord {
-  const { key, contentType, headers, body } = format.write(envelope);
-  const written: Record<string, Uint8Array> = {};
-  let bytes = OVERHEAD + body.length;
-  const all = contentType === undefined ? headers : { ...headers, [CONTENT_TYPE]: contentType };
-  for (const [name, text] of Object.entries(all)) {
-    const value = textBuffer(text);
-    written[name] = value;
-    bytes += name.length + value.length + 4;
+/** Writes envelopes as records. */
+export class RecordWriter {
+  readonly #format: WireFormat;
+  /** The last values of headers: most of them are the same in message after message. */
+  readonly #last: Map<string, { readonly text: string; readonly bytes: Uint8Array }> = new Map();
+
+  constructor(format: WireFormat) {
+    this.#format = format;
   }
-  const keyBytes = key === undefined ? null : textBuffer(key);
-  bytes += keyBytes?.length ?? 0;
-  return { topic: envelope.topic, key: keyBytes, value: toBuffer(body), headers: written, bytes };
+
+  /** Writes an envelope. */
+  write(envelope: Envelope): OutgoingRecord {
+    const { key, contentType, headers, body } = this.#format.write(envelope);
+    const written: Record<string, Uint8Array> = {};
+    let bytes = OVERHEAD + body.length;
+    const add = (name: string, text: string) => {
+      const value = this.#bytesOf(name, text);
+      written[name] = value;
+      bytes += name.length + value.length + 4;
+    };
+    for (const name in headers) if (Object.hasOwn(headers, name)) add(name, headers[name] ?? "");
+    if (contentType !== undefined) add(CONTENT_TYPE, contentType);
+    const keyBytes = key === undefined ? null : textBuffer(key);
+    bytes += keyBytes?.length ?? 0;
+    return { topic: envelope.topic, key: keyBytes, value: toBuffer(body), headers: written, bytes };
+  }
+
+  #bytesOf(name: string, text: string): Uint8Array {
+    const last = this.#last.get(name);
+    if (last?.text === text) return last.bytes;
+    const bytes = textBuffer(text);
+    if (last !== undefined || this.#last.size < MAX_NAMES) this.#last.set(name, { text, bytes });
+    return bytes;
+  }
 }
 
 /** What a record holds, and why it cannot be read, if so. */

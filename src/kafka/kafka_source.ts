@@ -85,7 +85,7 @@ class KafkaJsMember implements GroupMember {
     this.#topics = topics;
     this.#consumer = client.consumer({
       sessionTimeout: sessionTimeoutMs,
-      heartbeatInterval: Math.ceil(sessionTimeoutMs / 30),
+      heartbeatInterval: Math.ceil(sessionTimeoutMs / 10),
       ...consumer,
       groupId,
       maxWaitTimeInMs: maxWaitMs,

@@ -3,6 +3,20 @@
  * `@platformatic/kafka`, which is faster and maintained. It imports neither: the application hands over
  * the client that it has, with its TLS and SASL.
  *
+ * @example From one service to another
+ * ```ts ignore
+ * import { kafkaPublisher, kafkaSource } from "@sluice/cqrs/kafka";
+ * import { Kafka } from "kafkajs";
+ *
+ * const kafka = new Kafka({ brokers: ["localhost:9092"] });
+ * const relay = outboxRelay({ source: storage, broker: kafkaPublisher(kafka) });
+ *
+ * for await (const delivery of kafkaSource(kafka, { groupId: "billing" }).subscribe({ topics })) {
+ *   await handle(delivery.envelope);
+ *   await delivery.ack();
+ * }
+ * ```
+ *
  * @module
  */
 

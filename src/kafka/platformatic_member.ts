@@ -7,7 +7,7 @@ import type {
 } from "./group_member.ts";
 import type { IncomingRecord } from "./kafka_record.ts";
 import type { PlatformaticBatch, PlatformaticConsumer } from "./platformatic_client.ts";
-import { causesOf, isProtocolError } from "./refusal.ts";
+import { causesOf, isProtocolError, isUnknownTopic } from "./refusal.ts";
 
 /** How it reads. */
 export interface PlatformaticMemberOptions {
@@ -41,6 +41,7 @@ export class PlatformaticMember implements GroupMember {
   #places: readonly Place[] = [];
   #memberId: string | null = null;
   #reading: Promise<void> | undefined;
+  #woken: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(
     consumer: PlatformaticConsumer,
@@ -72,6 +73,7 @@ export class PlatformaticMember implements GroupMember {
   resume(partition: TopicPartition): void {
     const place = this.#placeOf(partition);
     if (place !== undefined) place.isHeld = false;
+    this.#woken.resolve();
   }
 
   async commit(offsets: readonly TopicOffset[]): Promise<void> {
@@ -122,6 +124,7 @@ export class PlatformaticMember implements GroupMember {
       const isHeld = offset !== undefined && before.find(isSame)?.isHeld === true;
       return { topic, partition, offset, isHeld };
     });
+    this.#woken.resolve();
   }
 
   async #read(listener: GroupMemberListener): Promise<void> {
@@ -132,16 +135,29 @@ export class PlatformaticMember implements GroupMember {
         await this.#locate(this.#places.filter(({ offset }) => offset === undefined));
         const wanted = this.#places.filter(({ isHeld, offset }) => !isHeld && offset !== undefined);
         if (wanted.length > 0) await this.#fetch(wanted, listener);
-        else await sleep(clock, maxWaitMs, signal).catch(() => {}); // closed
+        else await this.#rest();
       } catch (error) {
         if (signal.aborted) return;
         if (isProtocolError(error, "OFFSET_OUT_OF_RANGE")) await this.#return();
-        else if (!this.isPassing(error)) throw error;
+        else if (!this.isPassing(error) && !isUnknownTopic(error)) throw error;
         // Signs of life go on, and so does the membership: nothing is to be built anew.
         this.#options.onError(error);
         await sleep(clock, maxWaitMs, signal).catch(() => {}); // closed
       }
     }
+  }
+
+  /** Waits until there may be something to read. */
+  async #rest(): Promise<void> {
+    const { clock, maxWaitMs } = this.#options;
+    this.#woken = Promise.withResolvers();
+    const end = new AbortController();
+    const signal = AbortSignal.any([end.signal, this.#closed.signal]);
+    await Promise.race([
+      this.#woken.promise,
+      sleep(clock, maxWaitMs, signal).catch(() => {}), // closed, or woken
+    ]);
+    end.abort();
   }
 
   /** Finds where the group has got to. */
@@ -212,9 +228,11 @@ export class PlatformaticMember implements GroupMember {
     idOf: (topic: string) => string,
     listener: GroupMemberListener,
   ): Promise<void> {
+    const { maxWaitMs } = this.#options;
     const { responses } = await this.#consumer.fetch({
       node,
-      maxWaitTime: this.#options.maxWaitMs,
+      // One that is held may be read on at any moment, and cannot join a request that waits.
+      maxWaitTime: this.#places.some(({ isHeld }) => isHeld) ? Math.ceil(maxWaitMs / 4) : maxWaitMs,
       minBytes: 1,
       maxBytes: MAX_BYTES,
       topics: [...byTopic(places)].map(([topic, all]) => ({

@@ -51,8 +51,8 @@ export function platformaticSource(
       groupId,
       autocommit: false,
       sessionTimeout: sessionTimeoutMs,
-      heartbeatInterval: Math.ceil(sessionTimeoutMs / 30),
-      rebalanceTimeout: 2 * sessionTimeoutMs,
+      heartbeatInterval: Math.ceil(sessionTimeoutMs / 10),
+      rebalanceTimeout: Math.max(60_000, sessionTimeoutMs),
     });
     return new PlatformaticMember(consumer, topics, checked);
   });

@@ -5,7 +5,7 @@ import {
   type WireFormat,
 } from "../broker/mod.ts";
 import type { Envelope } from "../message/mod.ts";
-import { type OutgoingRecord, toRecord } from "./kafka_record.ts";
+import { type OutgoingRecord, RecordWriter } from "./kafka_record.ts";
 import { isRefusal } from "./refusal.ts";
 
 /** What a client does for a publisher. */
@@ -31,6 +31,7 @@ export function recordPublisher(
   sender: RecordSender,
   { format, maxRequestBytes }: { readonly format: WireFormat; readonly maxRequestBytes: number },
 ): Publisher {
+  const writer = new RecordWriter(format);
   let last: Promise<unknown> = Promise.resolve();
   let isDisposed = false;
   return {
@@ -39,7 +40,7 @@ export function recordPublisher(
       if (isDisposed) throw new TypeError("Cannot publish as the publisher is disposed of");
       signal?.throwIfAborted();
       if (messages.length === 0) return [];
-      const call = new PublishCall(messages, format);
+      const call = new PublishCall(messages, writer);
       const turn = last.then(() => call.run(sender, maxRequestBytes, signal));
       last = turn.catch(() => {});
       return await call.resultOf(turn, signal);
@@ -60,12 +61,12 @@ class PublishCall {
   /** The keys, by topic, of which a message has failed: what stands behind it must wait. */
   readonly #stopped: Set<string> = new Set();
 
-  constructor(messages: readonly Envelope[], format: WireFormat) {
+  constructor(messages: readonly Envelope[], writer: RecordWriter) {
     this.#messages = messages;
     this.#results = messages.map(() => undefined);
     for (const [index, envelope] of messages.entries()) {
       try {
-        this.#items.push({ index, envelope, record: toRecord(envelope, format) });
+        this.#items.push({ index, envelope, record: writer.write(envelope) });
       } catch (cause) {
         this.#fail({ index, envelope }, cause);
       }

@@ -12,13 +12,23 @@ const REFUSALS: ReadonlySet<unknown> = new Set([
   "POLICY_VIOLATION",
   "RECORD_LIST_TOO_LARGE",
   "TOPIC_AUTHORIZATION_FAILED",
-  "UNKNOWN_TOPIC_OR_PARTITION",
   "UNSUPPORTED_FOR_MESSAGE_FORMAT",
 ]);
 
 /** Whether an error of a client, or one that it was caused by, is such an answer. */
 export function isRefusal(error: unknown): boolean {
-  return causesOf(error).some((each) => REFUSALS.has(nameInProtocol(each)));
+  return causesOf(error).some((each) => REFUSALS.has(nameInProtocol(each))) ||
+    isUnknownTopic(error);
+}
+
+/** Whether an error says that a topic is not there. */
+export function isUnknownTopic(error: unknown): boolean {
+  return isProtocolError(error, "UNKNOWN_TOPIC_OR_PARTITION") ||
+    causesOf(error).some((each) =>
+      // That of platformatic has no name of its own.
+      each instanceof Error && "code" in each && each.code === "PLT_KFK_USER" &&
+      each.message.startsWith("Unknown topic ")
+    );
 }
 
 /** Whether an error, or one that it was caused by, has this name in the protocol. */

@@ -26,6 +26,12 @@ const forbidden: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^(?:export )?let\b/m, "is state that all users of the module share"],
 ];
 
+/** Where something of that may stand all the same, with the reason. */
+const excepted: Readonly<Record<string, readonly string[]>> = {
+  // kafkajs sends the text of any other kind of bytes.
+  "src/kafka/buffers.ts": ["Buffer"],
+};
+
 Deno.test("every file and folder of src and tests has a snake_case name", async () => {
   for (const folder of ["src", "tests"]) {
     for (const path of await listFiles(folder, ".ts")) {
@@ -68,7 +74,9 @@ Deno.test("no file of src uses what its runtimes do not share, or what hides mis
     const code = withoutComments(await readText(path));
     for (const [pattern, reason] of forbidden) {
       const match = code.match(pattern)?.[0];
-      if (match !== undefined) found.push(`${path}: "${match.trim()}" ${reason}`);
+      if (match !== undefined && !excepted[path]?.includes(match)) {
+        found.push(`${path}: "${match.trim()}" ${reason}`);
+      }
     }
   }
   assert.deepEqual(found, []);

@@ -107,6 +107,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: [],
     packages: ["@bufbuild/protobuf"],
   },
+  kafka: {
+    lives: "publisher and source on Apache Kafka, through kafkajs or @platformatic/kafka",
+    folders: ["resilience", "broker"],
+    types: ["message"],
+    packages: ["node:buffer"],
+  },
   container: {
     lives: "a small container for services and handler classes, adapters for awilix and Needle DI",
     folders: ["mediator"],

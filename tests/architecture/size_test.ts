@@ -15,6 +15,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./container": 4,
   "./deno-kv": 25,
   "./hono": 20,
+  "./kafka": 10,
   "./outbox": 8,
   "./postgres": 28,
   "./postgres-log": 15,

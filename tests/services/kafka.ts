@@ -200,9 +200,14 @@ async function createTopic(
   try {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false, // it would reject if the brokers do not know of it at once
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
     });
+    for (;;) {
+      const known = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => undefined);
+      if (known?.topics[0]?.partitions.length === partitions) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   } finally {
     await admin.disconnect();
   }
