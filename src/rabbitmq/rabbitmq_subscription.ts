@@ -95,7 +95,7 @@ export class RabbitmqSubscription implements Subscription {
     const { signal } = this.#ended;
     for (let failures = 0; !signal.aborted;) {
       try {
-        const lost = await this.#open();
+        const { lost } = await this.#open();
         failures = 0;
         this.#isReady.resolve();
         throw await lost;
@@ -109,8 +109,8 @@ export class RabbitmqSubscription implements Subscription {
     }
   }
 
-  /** Opens a channel, with what it reads. Resolves to a promise of the reason for which it is lost. */
-  async #open(): Promise<Promise<unknown>> {
+  /** Opens a channel, with what it reads. `lost` is the reason for which it is lost. */
+  async #open(): Promise<{ readonly lost: Promise<unknown> }> {
     const { link, topics, group, queue, maxUnsettled } = this.#settings;
     const { signal } = this.#ended;
     const ended = new Promise<never>((_, reject) => {
@@ -140,7 +140,7 @@ export class RabbitmqSubscription implements Subscription {
       ]);
       consumer.wait().then(() => lost.resolve(signal.reason), lost.resolve);
     }
-    return Promise.race([lost.promise, ended.catch((reason) => reason)]);
+    return { lost: Promise.race([lost.promise, ended.catch((reason) => reason)]) };
   }
 
   #arrive(message: AMQPMessage, topic: string): void {
