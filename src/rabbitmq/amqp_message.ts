@@ -30,7 +30,9 @@ export function propertiesOf(
 export function wireMessageOf({ properties, body }: AMQPMessage): WireMessage {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(properties.headers ?? {})) {
-    if (name !== DELIVERY_COUNT && value !== undefined && value !== null) headers[name] = text(value);
+    if (name !== DELIVERY_COUNT && value !== undefined && value !== null) {
+      headers[name] = text(value);
+    }
   }
   return {
     key: undefined,

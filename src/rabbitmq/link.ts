@@ -8,6 +8,7 @@ export class Link {
   #client: Promise<AMQPBaseClient> | undefined;
   #failures = 0;
   readonly #closed = new AbortController();
+  readonly #lost: WeakMap<AMQPBaseClient, Promise<never>> = new WeakMap();
 
   constructor(settings: ConnectSettings) {
     this.#settings = settings;
@@ -21,7 +22,16 @@ export class Link {
 
   /** Opens a channel. */
   async channel(): Promise<AMQPChannel> {
-    return await (await this.client()).channel();
+    const client = await this.client();
+    return await Promise.race([client.channel(), this.lost(client)]);
+  }
+
+  /**
+   * Rejects when the connection of a client is lost: the client itself forgets some of what waits for an
+   * answer then.
+   */
+  lost(client: AMQPBaseClient): Promise<never> {
+    return this.#lost.get(client) ?? Promise.reject(new TypeError("Cannot know this connection"));
   }
 
   async close(): Promise<void> {
@@ -38,15 +48,7 @@ export class Link {
       signal.throwIfAborted();
       const client = create();
       settleSendsAtOnce(client);
-      const lost = (error: unknown) => {
-        if (client.closed && signal.aborted) return;
-        this.#client = undefined;
-        report(error);
-      };
-      client.ondisconnect = (error) => {
-        client.ondisconnect = () => {};
-        lost(error ?? new TypeError("Cannot go on as the connection is closed"));
-      };
+      this.#watch(client);
       const connected = client.connect();
       // Otherwise a confirmation waits for the acknowledgement of TCP, which is delayed by 40 ms.
       if (client instanceof AMQPClient) client.socket?.setNoDelay(true);
@@ -59,6 +61,20 @@ export class Link {
       if (!signal.aborted) report(error);
       throw error;
     }
+  }
+
+  #watch(client: AMQPBaseClient): void {
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => {});
+    this.#lost.set(client, lost.promise);
+    client.ondisconnect = (
+      error = new TypeError("Cannot go on as the connection is closed"),
+    ) => {
+      client.ondisconnect = () => {}; // it tells twice if the server has said so before
+      this.#client = undefined;
+      lost.reject(error);
+      this.#settings.report(error);
+    };
   }
 }
 
@@ -84,7 +100,7 @@ function settleSendsAtOnce(client: AMQPBaseClient): void {
   client.send = (bytes) => {
     const sent = send(bytes);
     sent.catch(() => {});
-    return Promise.resolve();
+    return client.closed ? sent : Promise.resolve();
   };
 }
 

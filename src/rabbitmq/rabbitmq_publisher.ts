@@ -127,7 +127,10 @@ class RabbitmqPublisher implements Publisher {
       const channel = await Promise.race([this.#open(), stop.promise]);
       const results: PublishResult[] = new Array(messages.length);
       const sent = this.#sendAll(channel, messages, results);
-      const stopped = await Promise.race([sent.done, stop.promise]).then(() => undefined, (reason) => ({ reason }));
+      const stopped = await Promise.race([sent.done, stop.promise]).then(
+        () => undefined,
+        (reason) => ({ reason }),
+      );
       if (stopped === undefined) return results;
       sent.stop();
       if (!results.some((result) => result?.ok)) throw stopped.reason;
@@ -158,9 +161,11 @@ class RabbitmqPublisher implements Publisher {
           await new Promise<void>((resolve) => this.#waiting.push(resolve));
         }
         if (isStopped) return this.#waiting.shift()?.();
-        confirmed.push(this.#send(channel, message, refused).then((result) => {
-          results[n] = result;
-        }));
+        confirmed.push(
+          this.#send(channel, message, refused).then((result) => {
+            results[n] = result;
+          }),
+        );
       }
       await Promise.all(confirmed);
     };

@@ -69,7 +69,8 @@ export class RabbitmqSubscription implements Subscription {
       this.#lose(this.#ended.signal.reason);
       // The server puts back what is unsettled once it has read the acknowledgements before this.
       if (channel !== undefined && !channel.connection.closed) {
-        await Promise.race([channel.close().catch(() => {}), this.#running]);
+        const lost = this.#settings.link.lost(channel.connection);
+        await Promise.race([channel.close(), lost]).catch(() => {});
       }
       this.#settings.onEnd();
     }
@@ -122,13 +123,15 @@ export class RabbitmqSubscription implements Subscription {
     if (signal.aborted) throw signal.reason;
     this.#channel = channel;
     const lost = Promise.withResolvers<unknown>();
+    const stopped = Promise.race([ended, link.lost(channel.connection)]);
+    stopped.catch(() => {});
     if (queue !== undefined) {
       for (const topic of topics) {
-        await Promise.race([declareTopic(channel, topic), ended]);
-        await Promise.race([declareQueue(channel, group, topic, queue), ended]);
+        await Promise.race([declareTopic(channel, topic), stopped]);
+        await Promise.race([declareQueue(channel, group, topic, queue), stopped]);
       }
     }
-    await Promise.race([channel.prefetch(Math.min(maxUnsettled, 65_535)), ended]);
+    await Promise.race([channel.prefetch(Math.min(maxUnsettled, 65_535)), stopped]);
     for (const topic of topics) {
       const consumer = await Promise.race([
         channel.basicConsume(
@@ -136,11 +139,11 @@ export class RabbitmqSubscription implements Subscription {
           { noAck: false },
           (message) => this.#arrive(message, topic),
         ),
-        ended,
+        stopped,
       ]);
       consumer.wait().then(() => lost.resolve(signal.reason), lost.resolve);
     }
-    return { lost: Promise.race([lost.promise, ended.catch((reason) => reason)]) };
+    return { lost: Promise.race([lost.promise, stopped.catch((reason) => reason)]) };
   }
 
   #arrive(message: AMQPMessage, topic: string): void {
@@ -188,7 +191,8 @@ export class RabbitmqSubscription implements Subscription {
       signal: lost.signal,
       ack: () => settle((channel, tag) => channel.basicAck(tag)),
       // "reject" and not "nack", which newer servers do not count as a delivery that failed.
-      nack: ({ requeue = true } = {}) => settle((channel, tag) => channel.basicReject(tag, requeue)),
+      nack: ({ requeue = true } = {}) =>
+        settle((channel, tag) => channel.basicReject(tag, requeue)),
     };
     try {
       return { envelope: this.#settings.format.read(wire, context), ...rest };
