@@ -23,7 +23,7 @@ export interface RabbitmqConnectOptions {
   readonly backoff?: Backoff;
   /** Is told each time that a connection is lost or cannot be made. @default {undefined} */
   readonly onConnectionError?: (error: unknown) => void;
-  /** @default {systemClock} */
+  /** What tells the time. @default {systemClock} */
   readonly clock?: Clock;
 }
 

@@ -9,6 +9,22 @@
  * What is on the wire is CloudEvents 1.0 in binary mode, with attributes in headers that begin with
  * `cloudEvents_`. The content type and the id stand in the properties of the message too.
  *
+ * @example From one service to another
+ * ```ts ignore
+ * import { rabbitmqPublisher, rabbitmqSource } from "@sluice/cqrs/rabbitmq";
+ *
+ * const connection = "amqps://user:password@host/vhost";
+ * const source = rabbitmqSource({ connection, group: "billing" });
+ * const subscription = source.subscribe({ topics: ["orders"], maxUnsettled: 10 });
+ * await subscription.ready;
+ *
+ * const publisher = rabbitmqPublisher({ connection }); // the broker of an app, or of a relay
+ * for await (const { envelope, ack } of subscription) {
+ *   console.log(envelope.type, envelope.key);
+ *   await ack();
+ * }
+ * ```
+ *
  * @module
  */
 

@@ -17,6 +17,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./outbox": 8,
   "./postgres": 25,
   "./postgres-log": 15,
+  "./rabbitmq": 8,
   "./storage": 9,
   "./stream": 8,
   "./testing": 24,

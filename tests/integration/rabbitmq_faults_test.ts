@@ -35,6 +35,7 @@ if (server !== undefined) {
 
     const confirmed = new Set<string>();
     const halfway = Promise.withResolvers<void>();
+    const killed = Promise.withResolvers<void>();
     const publishing = (async () => {
       for (let n = 0; n < 60;) {
         const texts = Array.from({ length: 10 }, (_, m) => `${n + m}`);
@@ -48,23 +49,24 @@ if (server !== undefined) {
         if (n === 20) await killed.promise;
       }
     })();
-    const killed = Promise.withResolvers<void>();
     const seen = new Set<string>();
     const lost: Delivery[] = [];
+    const hasUnsettled = Promise.withResolvers<void>();
     const consuming = (async () => {
       const iterator = reading[Symbol.asyncIterator]();
       while (seen.size < 60) {
         const { value } = await iterator.next();
         assert.notEqual(textOf(value), "settled long ago");
-        if (seen.size === 5 && lost.length === 0) {
+        if (lost.length === 0) {
           lost.push(value); // is unsettled when the server dies
+          hasUnsettled.resolve();
           continue;
         }
         seen.add(textOf(value));
         await value.ack();
       }
     })();
-    await halfway.promise;
+    await Promise.all([halfway.promise, hasUnsettled.promise]);
     await server.kill();
     killed.resolve();
     await server.start();
