@@ -101,10 +101,12 @@ export class RabbitmqSubscription implements Subscription {
         this.#isReady.resolve();
         throw await lost;
       } catch (error) {
+        // Of its own connection the link tells.
+        const isChannelOnly = this.#channel?.connection.closed === false;
         this.#lose(error);
         if (signal.aborted) return;
         if (FINAL_REPLIES.includes(replyCodeOf(error) ?? 0)) return this.#fail(error);
-        connect.report(error);
+        if (isChannelOnly) connect.report(error);
         await sleep(connect.clock, connect.backoff(++failures), signal).catch(() => {});
       }
     }

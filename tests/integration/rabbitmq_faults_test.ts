@@ -20,6 +20,9 @@ const server = await tryStartRabbitmq({ isOwn: true });
 const newTopic = () => `topic.${crypto.randomUUID()}`;
 const soon = () => 50;
 
+/** RabbitMQ 3.10 writes down half a second later which quorum queues it has; one that it forgets hangs. */
+const untilQueuesAreKept = () => server?.control("list_queues");
+
 if (server !== undefined) {
   const { url: connection } = server;
   Deno.test.afterAll(() => server.stop());
@@ -82,6 +85,7 @@ if (server !== undefined) {
     await using source = rabbitmqSource({ connection, group: "outage", backoff: soon });
     const reading = source.subscribe({ topics: [topic], maxUnsettled: 1 });
     await reading.ready;
+    await untilQueuesAreKept();
     await publishAll(publisher, [plainMessage(topic, "before")]);
     const messages = Array.from({ length: 2_000 }, (_, n) => plainMessage(topic, `${n}`));
     const call = publisher.publish(messages).catch(() => []);
