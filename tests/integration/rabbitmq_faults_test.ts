@@ -33,6 +33,7 @@ if (server !== undefined) {
     await using source = rabbitmqSource({ connection, group: "restart", backoff: soon });
     const reading = source.subscribe({ topics: [topic], maxUnsettled: 20 });
     await reading.ready;
+    await untilQueuesAreKept();
     await publishAll(publisher, [plainMessage(topic, "settled long ago")]);
     assert.deepEqual(await takeAndAck(reading, 1), ["settled long ago"]);
 
