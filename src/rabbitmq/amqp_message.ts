@@ -5,8 +5,8 @@ import { cloudEvents, type WireContext, type WireFormat, type WireMessage } from
 const DELIVERY_COUNT = "x-delivery-count";
 
 /**
- * CloudEvents as its binding to AMQP names them since 1.0.2; the prefix that it had before, and still
- * allows, is understood.
+ * CloudEvents with the prefix that its binding to AMQP prefers; the one that it had before is understood
+ * too.
  */
 export function defaultFormat(): WireFormat {
   return cloudEvents({ prefix: "cloudEvents_", alsoReads: ["cloudEvents:"] });

@@ -20,7 +20,10 @@ const server = await tryStartRabbitmq({ isOwn: true });
 const newTopic = () => `topic.${crypto.randomUUID()}`;
 const soon = () => 50;
 
-/** RabbitMQ 3.10 writes down half a second later which quorum queues it has; one that it forgets hangs. */
+/**
+ * Lets time pass: a quorum queue that was made just before RabbitMQ 3.10 was killed was seen to answer
+ * nobody when the server was back, and one that was a second or two old was not.
+ */
 const untilQueuesAreKept = () => server?.control("list_queues");
 
 if (server !== undefined) {
