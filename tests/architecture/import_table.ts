@@ -113,6 +113,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: ["message"],
     packages: ["node:buffer"],
   },
+  rabbitmq: {
+    lives: "publishing to RabbitMQ, and reading from it, over its client",
+    folders: ["message", "resilience", "broker"],
+    types: [],
+    packages: ["@cloudamqp/amqp-client"],
+  },
   container: {
     lives: "a small container for services and handler classes, adapters for awilix and Needle DI",
     folders: ["mediator"],

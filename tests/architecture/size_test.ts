@@ -20,6 +20,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./postgres": 28,
   "./postgres-log": 15,
   "./protobuf": 7,
+  "./rabbitmq": 8,
   "./storage": 9,
   "./stream": 8,
   "./testing": 26,

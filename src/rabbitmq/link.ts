@@ -1,0 +1,111 @@
+import { type AMQPBaseClient, type AMQPChannel, AMQPClient } from "@cloudamqp/amqp-client";
+import { sleep } from "../clock.ts";
+import type { ConnectSettings } from "./connect_options.ts";
+
+/** A connection that is made when it is needed, and made again after it was lost. */
+export class Link {
+  readonly #settings: ConnectSettings;
+  #client: Promise<AMQPBaseClient> | undefined;
+  #failures = 0;
+  readonly #closed = new AbortController();
+  readonly #lost: WeakMap<AMQPBaseClient, Promise<never>> = new WeakMap();
+
+  constructor(settings: ConnectSettings) {
+    this.#settings = settings;
+  }
+
+  /** Resolves to the client, connected. After failures it waits before it tries again, once. */
+  client(): Promise<AMQPBaseClient> {
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+
+  /** Opens a channel. */
+  async channel(): Promise<AMQPChannel> {
+    const client = await this.client();
+    return await Promise.race([client.channel(), this.lost(client)]);
+  }
+
+  /**
+   * Rejects when the connection of a client is lost: the client itself forgets some of what waits for an
+   * answer then.
+   */
+  lost(client: AMQPBaseClient): Promise<never> {
+    return this.#lost.get(client) ?? Promise.reject(new TypeError("Cannot know this connection"));
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new TypeError("Cannot connect as it has been disposed of"));
+    const client = await this.#client?.catch(() => undefined);
+    if (client !== undefined && !client.closed) await closeClient(client);
+  }
+
+  async #connect(): Promise<AMQPBaseClient> {
+    const { create, backoff, clock, report } = this.#settings;
+    const { signal } = this.#closed;
+    try {
+      if (this.#failures > 0) await sleep(clock, backoff(this.#failures), signal);
+      signal.throwIfAborted();
+      const client = create();
+      settleSendsAtOnce(client);
+      this.#watch(client);
+      const connected = client.connect();
+      // Otherwise a confirmation waits for the acknowledgement of TCP, which is delayed by 40 ms.
+      if (client instanceof AMQPClient) client.socket?.setNoDelay(true);
+      await connected;
+      this.#failures = 0;
+      return client;
+    } catch (error) {
+      this.#failures++;
+      this.#client = undefined;
+      if (!signal.aborted) report(error);
+      throw error;
+    }
+  }
+
+  #watch(client: AMQPBaseClient): void {
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => {});
+    this.#lost.set(client, lost.promise);
+    client.ondisconnect = (
+      error = new TypeError("Cannot go on as the connection is closed"),
+    ) => {
+      client.ondisconnect = () => {}; // it tells twice if the server has said so before
+      this.#client = undefined;
+      lost.reject(error);
+      this.#settings.report(error);
+    };
+  }
+}
+
+/**
+ * Closes a connection. The client resolves `close()` when the server has answered, which one that is just
+ * going down does not do.
+ */
+async function closeClient(client: AMQPBaseClient): Promise<void> {
+  const gone = new Promise<void>((resolve) => {
+    client.ondisconnect = () => resolve();
+    if (client instanceof AMQPClient) client.socket?.once("close", () => resolve());
+  });
+  await Promise.race([client.close().catch(() => {}), gone]);
+}
+
+/**
+ * Makes a client that was sent something not wait until the system has taken it. With a connection that
+ * breaks meanwhile, its promise of a confirmation would be rejected while nobody listens yet, which ends
+ * the process; and what cannot be written is rejected anyway when the connection is given up.
+ */
+function settleSendsAtOnce(client: AMQPBaseClient): void {
+  const send = client.send.bind(client);
+  client.send = (bytes) => {
+    const sent = send(bytes);
+    sent.catch(() => {});
+    return client.closed ? sent : Promise.resolve();
+  };
+}
+
+/** The number that AMQP gives a refusal, which the client puts at the end of its message. */
+export function replyCodeOf(error: unknown): number | undefined {
+  const found = error instanceof Error ? /\((\d{3})\)$/.exec(error.message)?.[1] : undefined;
+  return found === undefined ? undefined : Number(found);
+}

@@ -1,0 +1,205 @@
+import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
+import {
+  type Delivery,
+  type SubscribeOptions,
+  type Subscription,
+  unreadEnvelope,
+  type WireFormat,
+} from "../broker/mod.ts";
+import { sleep } from "../clock.ts";
+import { deliveryCountOf, wireContextOf, wireMessageOf } from "./amqp_message.ts";
+import type { ConnectSettings } from "./connect_options.ts";
+import { type Link, replyCodeOf } from "./link.ts";
+import { declareQueue, declareTopic, queueOf, type QueueSettings } from "./topology.ts";
+
+/** What a subscription reads, and how. */
+export interface SubscriptionSettings extends Required<SubscribeOptions> {
+  readonly connect: ConnectSettings;
+  readonly link: Link;
+  readonly group: string;
+  readonly format: WireFormat;
+  /** How queues are made; `undefined` if they have to be there. */
+  readonly queue: QueueSettings | undefined;
+  readonly onEnd: () => void;
+}
+
+/** A message that is here and unsettled. */
+interface Arrival {
+  readonly message: AMQPMessage;
+  readonly topic: string;
+  readonly lost: AbortController;
+}
+
+/** Access refused, precondition failed, not allowed: what the server will not think better of. */
+const FINAL_REPLIES: readonly number[] = [403, 406, 530];
+
+/** A subscription of a group. A channel holds all that belongs to it, and is replaced when it is lost. */
+export class RabbitmqSubscription implements Subscription {
+  readonly ready: Promise<void>;
+  readonly #settings: SubscriptionSettings;
+  readonly #isReady: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #ended: AbortController = new AbortController();
+  readonly #iterator: AsyncGenerator<Delivery>;
+  readonly #running: Promise<void>;
+  #arrived: Arrival[] = [];
+  /** Of the channel that is open: what it has delivered and is not settled. */
+  readonly #unsettled: Set<Arrival> = new Set();
+  #channel: AMQPChannel | undefined;
+  #woken: PromiseWithResolvers<void> = Promise.withResolvers();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(settings: SubscriptionSettings) {
+    this.#settings = settings;
+    this.ready = this.#isReady.promise;
+    this.ready.catch(() => {});
+    this.#iterator = this.#deliveries();
+    this.#running = this.#run();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    // Without `return`, as leaving a loop keeps the subscription.
+    return { next: () => this.#iterator.next() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended.signal.aborted) {
+      this.#ended.abort(new TypeError("Cannot go on as the subscription was disposed of"));
+      this.#isReady.reject(this.#ended.signal.reason);
+      const channel = this.#channel;
+      this.#lose(this.#ended.signal.reason);
+      // The server puts back what is unsettled once it has read the acknowledgements before this.
+      if (channel !== undefined && !channel.connection.closed) {
+        const lost = this.#settings.link.lost(channel.connection);
+        await Promise.race([channel.close(), lost]).catch(() => {});
+      }
+      this.#settings.onEnd();
+    }
+    await this.#running;
+  }
+
+  async *#deliveries(): AsyncGenerator<Delivery> {
+    while (!this.#ended.signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      const arrival = this.#arrived.shift();
+      if (arrival !== undefined) {
+        const delivery = await this.#deliver(arrival);
+        if (!arrival.lost.signal.aborted) yield delivery;
+      } else if (this.#failure !== undefined) {
+        throw this.#failure.error;
+      } else await this.#woken.promise;
+    }
+  }
+
+  /** Keeps a channel open until the end. */
+  async #run(): Promise<void> {
+    const { connect } = this.#settings;
+    const { signal } = this.#ended;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        const { lost } = await this.#open();
+        failures = 0;
+        this.#isReady.resolve();
+        throw await lost;
+      } catch (error) {
+        // Of its own connection the link tells.
+        const isChannelOnly = this.#channel?.connection.closed === false;
+        this.#lose(error);
+        if (signal.aborted) return;
+        if (FINAL_REPLIES.includes(replyCodeOf(error) ?? 0)) return this.#fail(error);
+        if (isChannelOnly) connect.report(error);
+        await sleep(connect.clock, connect.backoff(++failures), signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Opens a channel, with what it reads. `lost` is the reason for which it is lost. */
+  async #open(): Promise<{ readonly lost: Promise<unknown> }> {
+    const { link, topics, group, queue, maxUnsettled } = this.#settings;
+    const { signal } = this.#ended;
+    const ended = new Promise<never>((_, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    ended.catch(() => {});
+    const channel = await Promise.race([link.channel(), ended]);
+    if (signal.aborted) throw signal.reason;
+    this.#channel = channel;
+    const lost = Promise.withResolvers<unknown>();
+    const stopped = Promise.race([ended, link.lost(channel.connection)]);
+    stopped.catch(() => {});
+    if (queue !== undefined) {
+      for (const topic of topics) {
+        await Promise.race([declareTopic(channel, topic), stopped]);
+        await Promise.race([declareQueue(channel, group, topic, queue), stopped]);
+      }
+    }
+    await Promise.race([channel.prefetch(Math.min(maxUnsettled, 65_535)), stopped]);
+    for (const topic of topics) {
+      const consumer = await Promise.race([
+        channel.basicConsume(
+          queueOf(group, topic),
+          { noAck: false },
+          (message) => this.#arrive(message, topic),
+        ),
+        stopped,
+      ]);
+      consumer.wait().then(() => lost.resolve(signal.reason), lost.resolve);
+    }
+    return { lost: Promise.race([lost.promise, stopped.catch((reason) => reason)]) };
+  }
+
+  #arrive(message: AMQPMessage, topic: string): void {
+    if (message.channel !== this.#channel) return;
+    const arrival = { message, topic, lost: new AbortController() };
+    this.#unsettled.add(arrival);
+    this.#arrived.push(arrival);
+    this.#woken.resolve();
+  }
+
+  /** The channel is gone, and with it all that was unsettled. */
+  #lose(reason: unknown): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    this.#arrived = [];
+    for (const { lost } of this.#unsettled) lost.abort(reason);
+    this.#unsettled.clear();
+    // One of several consumers may be gone: the others must not go on beside the next channel.
+    if (channel !== undefined && !channel.closed && !channel.connection.closed) {
+      if (!this.#ended.signal.aborted) channel.close().catch(() => {});
+    }
+    this.#woken.resolve();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = { error };
+    this.#isReady.reject(error);
+    this.#woken.resolve();
+  }
+
+  async #deliver(arrival: Arrival): Promise<Delivery> {
+    const { message, topic, lost } = arrival;
+    const queue = queueOf(this.#settings.group, topic);
+    const wire = wireMessageOf(message);
+    const context = await wireContextOf(message, topic);
+    const settle = async (note: (channel: AMQPChannel, tag: number) => Promise<void>) => {
+      if (!this.#unsettled.delete(arrival)) return;
+      // If the connection is lost meanwhile, the message comes again.
+      await note(message.channel, message.deliveryTag).catch(() => {});
+    };
+    const rest = {
+      partition: queue,
+      position: `${queue}/${message.deliveryTag}`,
+      deliveryCount: deliveryCountOf(message),
+      signal: lost.signal,
+      ack: () => settle((channel, tag) => channel.basicAck(tag)),
+      // "reject" and not "nack", which newer servers do not count as a delivery that failed.
+      nack: ({ requeue = true } = {}) =>
+        settle((channel, tag) => channel.basicReject(tag, requeue)),
+    };
+    try {
+      return { envelope: this.#settings.format.read(wire, context), ...rest };
+    } catch (error) {
+      return { envelope: unreadEnvelope(wire, context), error, ...rest };
+    }
+  }
+}
