@@ -87,14 +87,14 @@ class PlatformaticSender implements RecordSender {
 
   #toMessage(topic: string, record: OutgoingRecord) {
     const { key, value, headers } = record;
+    const bytes = new Map<Uint8Array, Uint8Array | undefined>();
+    for (const name of Object.keys(headers)) bytes.set(this.#nameOf(name), headers[name]);
     return {
       topic,
       partition: this.#partitioner.choose(record, key, ALL),
       ...(key !== null && { key }),
       value,
-      headers: new Map(
-        Object.entries(headers).map(([name, bytes]) => [this.#nameOf(name), bytes] as const),
-      ),
+      headers: bytes,
     };
   }
 

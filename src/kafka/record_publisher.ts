@@ -110,7 +110,7 @@ class PublishCall {
 
   #maySend({ index, envelope }: Item): boolean {
     if (this.#results[index] !== undefined) return false;
-    if (!this.#stopped.has(laneOf(envelope))) return true;
+    if (this.#stopped.size === 0 || !this.#stopped.has(laneOf(envelope))) return true;
     this.#fail({ index, envelope }, new TypeError("One of the same key before it has failed"));
     return false;
   }
