@@ -8,7 +8,10 @@ export type ConsumerEvent =
   | { readonly type: "duplicate"; readonly envelope: Envelope }
   /** The application handles no such message on this topic; it is acknowledged. */
   | { readonly type: "unhandled"; readonly envelope: Envelope }
-  /** Its handlers failed; nothing of what they did remains. It is tried again after a delay. */
+  /**
+   * Its handlers failed, and nothing of what they did remains; or its codec cannot read it for now. It is
+   * tried again after a delay.
+   */
   | {
     readonly type: "failed";
     readonly envelope: Envelope;

@@ -1,6 +1,7 @@
 import type { Delivery } from "../broker/mod.ts";
 import { GroupHandling, type Outcome, type ReadDelivery } from "./group_handling.ts";
 import { Settlement } from "./settlement.ts";
+import { isTransient } from "./transient.ts";
 import type { Begun, WorkerParts } from "./worker_parts.ts";
 
 /** How many turns of the event loop's microtasks the next delivery may take to come. */
@@ -114,16 +115,28 @@ export class PartitionWorker {
     return begun;
   }
 
-  /** Reads a message, or gives it up. */
+  /** Reads a message, or gives it up; what only another attempt can read is tried again, however often. */
   async #read(begun: Begun): Promise<ReadDelivery | undefined> {
+    const { reader, patience, settings: { report }, stop } = this.#parts;
     const { delivery } = begun;
-    try {
-      if (delivery.error !== undefined) throw delivery.error;
-      return { ...begun, message: await this.#parts.reader.read(delivery.envelope) };
-    } catch (error) {
-      await this.#settlement.bury(begun, error, 0);
-      return undefined;
+    const { envelope } = delivery;
+    for (let attempt = 1; !stop.aborted; attempt++) {
+      try {
+        if (delivery.error !== undefined) throw delivery.error;
+        return { ...begun, message: await reader.read(envelope) };
+      } catch (error) {
+        if (!isTransient(error)) {
+          await this.#settlement.bury(begun, error, 0);
+          return undefined;
+        }
+        const retryAfterMs = patience.delayOf(attempt);
+        report({ type: "failed", envelope, error, attempt, retryAfterMs });
+        await patience.wait(retryAfterMs, [delivery.signal]);
+        if (delivery.signal.aborted) break;
+      }
     }
+    await this.#settlement.release([begun]);
+    return undefined;
   }
 
   /** A message that was begun before may have ended its process: each time is noted, and they are few. */

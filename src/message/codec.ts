@@ -6,7 +6,11 @@ export interface Codec {
   readonly contentType: string;
   /** Encodes `data`; whatever it throws reaches the caller as the cause of a {@linkcode MessageEncodeError}. */
   encode(data: unknown): Uint8Array | Promise<Uint8Array>;
-  /** Decodes `bytes`; whatever it throws reaches the caller as the cause of a {@linkcode MessageDecodeError}. */
+  /**
+   * Decodes `bytes`; whatever it throws reaches the caller as the cause of a {@linkcode MessageDecodeError}.
+   * If what it throws has an `isTransient` that is `true`, as when a schema registry does not answer, a
+   * consumer tries again and holds nothing against the message.
+   */
   decode(bytes: Uint8Array): unknown | Promise<unknown>;
 }
 
