@@ -60,6 +60,9 @@ function describe(event: ConsumerEvent): string {
   }
 }
 
+/** What happened to each message; messages of different keys are handled at the same time. */
+const story: { readonly id: string; readonly text: string }[] = [];
+
 const broker = memoryBroker();
 const consumer = eventConsumer({
   source: memorySource(broker),
@@ -73,8 +76,8 @@ const consumer = eventConsumer({
     when: (error) => !(error instanceof RangeError), // what will never work is given up at once
   },
   observer: (event) => {
-    const id = "envelope" in event ? `${event.envelope.type} ${event.envelope.id}: ` : "";
-    console.log(`  ${id}${describe(event)}`);
+    const id = "envelope" in event ? event.envelope.id : "";
+    story.push({ id, text: describe(event) });
   },
 });
 
@@ -99,6 +102,8 @@ await broker.publish([
 
 console.log("The consumer works until nothing comes any more");
 const report = await consumer.tick({ budgetMs: 10_000, idleMs: 0 }); // or consumer.run() in a process that lives on
+story.sort((a, b) => a.id.localeCompare(b.id));
+for (const { id, text } of story) console.log(`  ${id}: ${text}`);
 console.log(JSON.stringify(report));
 
 console.log("What was written, and what waits for the relay");

@@ -50,13 +50,13 @@ Cairo
 `,
   "consumer.ts": `\
 The consumer works until nothing comes any more
-  order.placed m2: failed, attempt 1: The mail server does not answer
-  order.placed m3: given up after 1 attempts: Cleo has no address
-  invoice.send m5: handled at attempt 1
-  order.placed m1: handled at attempt 1
-  order.placed m1: duplicate
-  order.placed m2: handled at attempt 2
-  order.placed m4: given up after 0 attempts: Cannot decode 1 bytes as data of "order.placed"
+  m1: handled at attempt 1
+  m1: duplicate
+  m2: failed, attempt 1: The mail server does not answer
+  m2: handled at attempt 2
+  m3: given up after 1 attempts: Cleo has no address
+  m4: given up after 0 attempts: Cannot decode 1 bytes as data of "order.placed"
+  m5: handled at attempt 1
 {"hasMore":false,"handled":3,"duplicates":1,"unhandled":0,"failed":1,"deadLettered":2}
 What was written, and what waits for the relay
   Ada: 500

@@ -3,6 +3,13 @@ import { listFiles, readText, runDeno } from "../architecture/repository.ts";
 
 /** What each program of `examples/protobuf` prints; what is generated is none. */
 const programs: Readonly<Record<string, string>> = {
+  "examples/protobuf/consumer.ts": `\
+  o1 is worth 500 cents
+  o2 is worth 9007199254740993 cents
+  o1 is cancelled
+Handled: 3, given up: 1
+  odd, 13 bytes: MessageDecodeError: Cannot decode 13 bytes as data of "order.placed"
+`,
   "examples/protobuf/outbox.ts": `\
 Stored: 2 messages
 Published: 2 messages

@@ -16,13 +16,37 @@ import { kafkaJs } from "./kafka/harness.ts";
 
 const options = { sanitizeOps: false, sanitizeResources: false };
 
+/** What each program of `examples/kafka` prints, and the topic that it needs. */
+const programs = {
+  "outbox_to_kafka.ts": {
+    topic: "account_events",
+    output: `\
+Stored: 2 messages
+Published: 2 messages
+Read: account.moved of ada: {"account":"ada","amount":50}
+Read: account.moved of ada: {"account":"ada","amount":-20}
+`,
+  },
+  "consumer.ts": {
+    topic: "payment_events",
+    output: `\
+Published: 4 messages
+An attempt failed
+ada: 750, bob: nothing
+Given up after 2 attempts: Error: The account is blocked
+The account is open again
+ada: 750, bob: 700
+`,
+  },
+};
+
 const kafka = await tryStartKafka();
 if (kafka !== undefined) {
   Deno.test.afterAll(() => kafka.stop());
   testBytes(kafka);
   testPartitions(kafka);
   testSecurity(kafka);
-  testExample(kafka);
+  testExamples(kafka);
 }
 
 function testBytes(kafka: KafkaServer): void {
@@ -182,34 +206,28 @@ function testSecurity({ saslBootstrap, createTopic }: KafkaServer): void {
   });
 }
 
-function testExample(kafka: KafkaServer): void {
-  Deno.test("the program kafka/outbox_to_kafka.ts prints what its test says", options, async () => {
-    const file = "examples/kafka/outbox_to_kafka.ts";
-    const admin = kafkaJs(kafka.bootstrap).admin();
-    await admin.connect();
-    await admin.createTopics({ topics: [{ topic: "account_events", numPartitions: 4 }] });
-    await admin.disconnect();
-    const command =
-      /Run it[^]*?KAFKA_BOOTSTRAP=\S+ (deno run [^\n]+)\n/.exec(await readText(file))?.[1] ?? "";
-    assert.ok(command.endsWith(file));
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", ...command.split(" ").slice(2)],
-      cwd: root,
-      env: { NO_COLOR: "1", KAFKA_BOOTSTRAP: kafka.bootstrap },
-      stdin: "null",
-    }).output();
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    assert.equal(code, 0, text(stderr));
-    assert.equal(
-      text(stdout),
-      `\
-Stored: 2 messages
-Published: 2 messages
-Read: account.moved of ada: {"account":"ada","amount":50}
-Read: account.moved of ada: {"account":"ada","amount":-20}
-`,
-    );
-  });
+function testExamples(kafka: KafkaServer): void {
+  for (const [name, { topic, output }] of Object.entries(programs)) {
+    Deno.test(`the program kafka/${name} prints what its test says`, options, async () => {
+      const file = `examples/kafka/${name}`;
+      const admin = kafkaJs(kafka.bootstrap).admin();
+      await admin.connect();
+      await admin.createTopics({ topics: [{ topic, numPartitions: 4 }] });
+      await admin.disconnect();
+      const command =
+        /Run it[^]*?KAFKA_BOOTSTRAP=\S+ (deno run [^\n]+)\n/.exec(await readText(file))?.[1] ?? "";
+      assert.ok(command.endsWith(file));
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "--no-prompt", ...command.split(" ").slice(2)],
+        cwd: root,
+        env: { NO_COLOR: "1", KAFKA_BOOTSTRAP: kafka.bootstrap },
+        stdin: "null",
+      }).output();
+      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      assert.equal(code, 0, text(stderr));
+      assert.equal(text(stdout), output);
+    });
+  }
 }
 
 async function tryTopic(
