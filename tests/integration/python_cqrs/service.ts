@@ -7,7 +7,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { TextLineStream } from "./text_lines.ts";
+import { TextLineStream } from "../outbox/lines.ts";
 import { pythonPackages } from "../../services/python_packages.ts";
 import { file_user_joined } from "./user_joined_pb.ts";
 
