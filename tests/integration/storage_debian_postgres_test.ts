@@ -6,12 +6,15 @@
 
 // deno-lint-ignore-file no-console -- what is left out is for the reader of the output
 
+import assert from "node:assert/strict";
 // @ts-types="npm:@types/pg@^8"
 import pg from "pg";
 import { fromPg } from "../../src/storage/postgres/from_pg.ts";
+import { postgresStorage } from "../../src/storage/postgres/postgres_storage.ts";
 import { postgresHarness } from "../conformance/postgres_harness.ts";
 import { testStorage } from "../conformance/storage_runner.ts";
 import { tryStartPostgres } from "../services/postgres.ts";
+import { kindOf, spiedClient } from "./outbox/spied_client.ts";
 
 const server = await tryStartPostgres({ binaries: "debian" });
 
@@ -20,6 +23,26 @@ if (server === undefined) {
 } else {
   const [version] = server.version.split(" "); // Debian's own number follows
   Deno.test.afterAll(() => server.stop());
+
+  Deno.test(`a look at the outbox is not compiled by Postgres ${version}, which would take 100 times as long`, async () => {
+    await using database = await server.createDatabase();
+    const pool = new pg.Pool({ connectionString: database.url, max: 2 });
+    pool.on("error", () => {});
+    const client = spiedClient(fromPg(pool));
+    const storage = postgresStorage(client);
+    await storage.migrate();
+    await using session = storage.outbox.open({ leaseMs: 60_000 });
+    assert.deepEqual(await session.read(10), []);
+    const sent = client.sent.findLast((each) => kindOf(each) === "survey");
+    assert.ok(sent);
+    const { rows: [jit] } = await pool.query("show jit");
+    assert.equal(jit.jit, "on");
+    const { rows } = await pool.query(`explain (analyze) ${sent.text}`, [...sent.parameters]);
+    assert.equal(rows.some((row) => row["QUERY PLAN"].includes("JIT")), false);
+    await session[Symbol.asyncDispose]();
+    await pool.end();
+  });
+
   testStorage(`postgresStorage(fromPg()) on Postgres ${version}`, {
     isConcurrent: true,
     async harness() {
