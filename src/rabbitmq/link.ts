@@ -6,6 +6,7 @@ import type { ConnectSettings } from "./connect_options.ts";
 export class Link {
   readonly #settings: ConnectSettings;
   #client: Promise<AMQPBaseClient> | undefined;
+  #open: AMQPBaseClient | undefined;
   #failures = 0;
   readonly #closed = new AbortController();
   readonly #lost: WeakMap<AMQPBaseClient, Promise<never>> = new WeakMap();
@@ -23,7 +24,23 @@ export class Link {
   /** Opens a channel. */
   async channel(): Promise<AMQPChannel> {
     const client = await this.client();
-    return await Promise.race([client.channel(), this.lost(client)]);
+    return await this.answer(client, client.channel());
+  }
+
+  /**
+   * Resolves to what the server answers, and rejects when the connection is lost. Without an answer in time
+   * the connection is given up, as a server that is stuck does not get any further on a channel.
+   */
+  async answer<T>(client: AMQPBaseClient, asked: Promise<T>): Promise<T> {
+    return await Promise.race([
+      this.#inTime(asked, (error) => this.#giveUp(client, error)),
+      this.lost(client),
+    ]);
+  }
+
+  /** Whether the connection of a client is the one that is there. */
+  isOpen(client: AMQPBaseClient): boolean {
+    return this.#open === client;
   }
 
   /**
@@ -37,7 +54,8 @@ export class Link {
   async close(): Promise<void> {
     this.#closed.abort(new TypeError("Cannot connect as it has been disposed of"));
     const client = await this.#client?.catch(() => undefined);
-    if (client !== undefined && !client.closed) await closeClient(client);
+    if (client === undefined || client.closed) return;
+    await this.#inTime(closeClient(client), () => destroy(client)).catch(() => {});
   }
 
   async #connect(): Promise<AMQPBaseClient> {
@@ -48,12 +66,14 @@ export class Link {
       signal.throwIfAborted();
       const client = create();
       settleSendsAtOnce(client);
+      bindRefusal(client);
       this.#watch(client);
       const connected = client.connect();
       // Otherwise a confirmation waits for the acknowledgement of TCP, which is delayed by 40 ms.
       if (client instanceof AMQPClient) client.socket?.setNoDelay(true);
-      await connected;
+      await this.#inTime(connected, () => destroy(client));
       this.#failures = 0;
+      this.#open = client;
       return client;
     } catch (error) {
       this.#failures++;
@@ -61,6 +81,27 @@ export class Link {
       if (!signal.aborted) report(error);
       throw error;
     }
+  }
+
+  async #inTime<T>(asked: Promise<T>, otherwise: (error: unknown) => void): Promise<T> {
+    const { clock, answerTimeoutMs } = this.#settings;
+    const late = Promise.withResolvers<never>();
+    const cancel = clock.setTimer(() => {
+      const error = new DOMException("The server does not answer", "TimeoutError");
+      late.reject(error);
+      otherwise(error);
+    }, answerTimeoutMs);
+    try {
+      return await Promise.race([asked, late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #giveUp(client: AMQPBaseClient, error: unknown): void {
+    if (!this.isOpen(client)) return;
+    client.ondisconnect?.(error instanceof Error ? error : undefined);
+    destroy(client);
   }
 
   #watch(client: AMQPBaseClient): void {
@@ -72,6 +113,7 @@ export class Link {
     ) => {
       client.ondisconnect = () => {}; // it tells twice if the server has said so before
       this.#client = undefined;
+      this.#open = undefined;
       lost.reject(error);
       this.#settings.report(error);
     };
@@ -88,6 +130,21 @@ async function closeClient(client: AMQPBaseClient): Promise<void> {
     if (client instanceof AMQPClient) client.socket?.once("close", () => resolve());
   });
   await Promise.race([client.close().catch(() => {}), gone]);
+}
+
+/** Ends a connection without asking the server, where the client can. */
+function destroy(client: AMQPBaseClient): void {
+  if (client instanceof AMQPClient) client.socket?.destroy();
+  else if (!client.closed) client.close().catch(() => {});
+}
+
+/**
+ * The client hands a method without its object to a promise, for when a connection breaks while it is
+ * being made: the exception that this leads to would end the process.
+ */
+function bindRefusal(client: AMQPBaseClient): void {
+  const refuse: unknown = Reflect.get(client, "rejectConnect");
+  if (typeof refuse === "function") Reflect.set(client, "rejectConnect", refuse.bind(client));
 }
 
 /**
