@@ -48,7 +48,8 @@ export interface RabbitmqSourceOptions extends RabbitmqConnectOptions {
  *
  * What `nack()` puts back comes again at the head of its queue. With a `maxUnsettled` above 1 and
  * `"single"`, what was delivered after it of the same topic goes back behind it: those deliveries are lost,
- * and count as delivered once more.
+ * and count as delivered once more. With a `maxUnsettled` above 32 RabbitMQ would not keep their order, so
+ * the channel is replaced then, and all that is unsettled goes back, of the other topics too.
  *
  * The id of a message comes from its attributes, or else from the property `message-id`. RabbitMQ numbers
  * deliveries, not messages; so of two messages without any id nobody could say whether they are one. They

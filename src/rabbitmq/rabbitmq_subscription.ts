@@ -26,8 +26,16 @@ export interface SubscriptionSettings extends Required<SubscribeOptions> {
   readonly onEnd: () => void;
 }
 
+/**
+ * How many deliveries RabbitMQ puts back in the order in which they are rejected: it may take those that it
+ * has not come to together, and more at once it does not sort. What a closed channel held it does sort.
+ */
+const MAX_IN_ORDER = 32;
+
 /** Access refused, precondition failed, not allowed: what the server will not think better of. */
 const FINAL_REPLIES: readonly number[] = [403, 406, 530];
+
+const RENEWED = Symbol("renewed");
 
 /** A subscription of a group. A channel holds all that belongs to it, and is replaced when it is lost. */
 export class RabbitmqSubscription implements Subscription {
@@ -42,6 +50,8 @@ export class RabbitmqSubscription implements Subscription {
   readonly #unsettled: Unsettled;
   #channel: AMQPChannel | undefined;
   #woken: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Says that the channel is to be replaced. */
+  #renew: PromiseWithResolvers<void> = Promise.withResolvers();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(settings: SubscriptionSettings) {
@@ -97,7 +107,8 @@ export class RabbitmqSubscription implements Subscription {
         const { lost } = await this.#open();
         failures = 0;
         this.#isReady.resolve();
-        throw await lost;
+        const renewed = await Promise.race([lost, this.#renew.promise.then(() => RENEWED)]);
+        if (renewed !== RENEWED) throw renewed;
       } catch (error) {
         // Of its own connection the link tells.
         const isChannelOnly = this.#channel !== undefined && link.isOpen(this.#channel.connection);
@@ -122,6 +133,7 @@ export class RabbitmqSubscription implements Subscription {
     const channel = await Promise.race([link.channel(), ended]);
     if (signal.aborted) throw signal.reason;
     this.#channel = channel;
+    this.#renew = Promise.withResolvers();
     const lost = Promise.withResolvers<unknown>();
     const answer = <T>(asked: Promise<T>): Promise<T> =>
       Promise.race([link.answer(channel.connection, asked), ended]);
@@ -206,13 +218,22 @@ export class RabbitmqSubscription implements Subscription {
   }
 
   async #putBack(arrival: Arrival): Promise<void> {
+    const { keepsOrder, maxUnsettled } = this.#settings;
+    if (keepsOrder && maxUnsettled > MAX_IN_ORDER) {
+      if (!this.#unsettled.take(arrival)) return;
+      this.#renew.resolve();
+      return this.#lose(goneBack());
+    }
     const taken = this.#unsettled.takeBack(arrival);
     this.#arrived = this.#arrived.filter((each) => !taken.includes(each));
     const rejected = taken.map(({ message }) => reject(message, true));
-    const reason = new TypeError("Cannot settle what goes back behind a message that comes again");
-    for (const { lost } of taken) if (lost !== arrival.lost) lost.abort(reason);
+    for (const { lost } of taken) if (lost !== arrival.lost) lost.abort(goneBack());
     await Promise.all(rejected);
   }
+}
+
+function goneBack(): TypeError {
+  return new TypeError("Cannot settle what goes back behind a message that comes again");
 }
 
 /** "reject" and not "nack", which newer servers do not count as a delivery that failed. */

@@ -162,7 +162,7 @@ if (server !== undefined) {
     assert.equal(messageCount, 500 - 7); // are still at the server
   });
 
-  for (const maxUnsettled of [3, 20, 200]) {
+  for (const maxUnsettled of [3, 32, 200]) {
     Deno.test(`nack() of the first of ${maxUnsettled} brings it again before all that were behind it`, async () => {
       const topic = newTopic();
       await using publisher = rabbitmqPublisher({ connection });
