@@ -32,10 +32,8 @@ export class Link {
    * the connection is given up, as a server that is stuck does not get any further on a channel.
    */
   async answer<T>(client: AMQPBaseClient, asked: Promise<T>): Promise<T> {
-    return await Promise.race([
-      this.#inTime(asked, (error) => this.#giveUp(client, error)),
-      this.lost(client),
-    ]);
+    const asLongAsOpen = Promise.race([asked, this.lost(client)]);
+    return await this.#inTime(asLongAsOpen, (error) => this.#giveUp(client, error));
   }
 
   /** Whether the connection of a client is the one that is there. */
