@@ -236,7 +236,7 @@ if (server !== undefined) {
     await publishAll(publisher, [plainMessage(topic, "{}")]);
     await withRawChannel(connection, async (channel) => {
       await channel.confirmSelect();
-      const headers = { event_name: "noted" };
+      const headers = { "event_name": "noted" };
       await channel.basicPublish(topic, "noted", "a", { headers });
       await channel.basicPublish(topic, "noted", "a", { headers, messageId: "m1" });
     });

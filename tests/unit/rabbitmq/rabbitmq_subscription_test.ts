@@ -135,7 +135,7 @@ Deno.test("what the server will not think better of ends the iteration, and othe
 
 Deno.test("a message without an id is delivered with an error", async () => {
   const { server, reading, end } = await begin({ format: pythonCqrs() });
-  const headers = { event_name: "noted" };
+  const headers = { "event_name": "noted" };
   server.deliver("a", { headers });
   server.deliver("a", { headers, messageId: "m1" });
   const without = await next(reading);
@@ -175,7 +175,7 @@ function open(options: Partial<RabbitmqSourceOptions> = {}, maxUnsettled = 10) {
   return { server, clock, errors, reading, end: () => source[Symbol.asyncDispose]() };
 }
 
-async function begin(options: Partial<RabbitmqSourceOptions> = {}, maxUnsettled?: number) {
+async function begin(options: Partial<RabbitmqSourceOptions> = {}, maxUnsettled = 10) {
   const opened = open(options, maxUnsettled);
   await opened.reading.ready;
   return opened;
