@@ -202,6 +202,35 @@ if (server !== undefined) {
     assert.deepEqual(await taken, ["a"]);
   });
 
+  Deno.test("a queue that answers nobody is an error on both sides, and is used again once it answers", async () => {
+    const topic = newTopic();
+    const late = Promise.withResolvers<unknown>();
+    await using publisher = rabbitmqPublisher({ connection, confirmTimeoutMs: 1_000 });
+    await using source = rabbitmqSource({
+      connection,
+      group: "stuck",
+      backoff: soon,
+      answerTimeoutMs: 1_000,
+      onConnectionError: late.resolve,
+    });
+    const first = source.subscribe({ topics: [topic] });
+    await first.ready;
+    await first[Symbol.asyncDispose]();
+    const queue = `whereis('%2F_stuck:${topic}')`;
+    await server.control("eval", `sys:suspend(${queue}).`);
+    const reading = source.subscribe({ topics: [topic] });
+    assert.equal((await late.promise as Error).name, "TimeoutError");
+    await assert.rejects(publisher.publish([plainMessage(topic, "late")]), {
+      name: "TimeoutError",
+    });
+    await server.control("eval", `sys:resume(${queue}).`);
+    await reading.ready;
+    while (!(await publisher.publish([plainMessage(topic, "a")]).catch(() => []))[0]?.ok);
+    const seen: string[] = [];
+    while (seen.at(-1) !== "a") seen.push(...await takeAndAck(reading, 1));
+    await reading[Symbol.asyncDispose]();
+  });
+
   Deno.test("publish() loses nothing of what it confirms while the server blocks publishers", async () => {
     const topic = newTopic();
     await using publisher = rabbitmqPublisher({ connection, confirmTimeoutMs: 1_000 });
