@@ -7,8 +7,8 @@ const channel = await (await new FakeServer().connection().connect()).channel();
 
 Deno.test("takeBack() takes what has arrived later of the same topic, in its order", () => {
   const unsettled = new Unsettled(10, true);
-  const [a, other, b, c] = [arrival("a"), arrival("o", "other"), arrival("b"), arrival("c")];
-  for (const each of [a, other, b, c]) assert.equal(unsettled.add(each), true);
+  const [a, b, other, c] = [arrival("a"), arrival("b"), arrival("o", "other"), arrival("c")];
+  for (const each of [a, b, other, c]) assert.equal(unsettled.add(each), true);
   assert.deepEqual(unsettled.takeBack(b), [b, c]);
   assert.equal(unsettled.take(c), false);
   assert.equal(unsettled.take(a), true);
