@@ -9,7 +9,8 @@ export class Link {
   #open: AMQPBaseClient | undefined;
   #failures = 0;
   readonly #closed = new AbortController();
-  readonly #lost: WeakMap<AMQPBaseClient, Promise<never>> = new WeakMap();
+  /** Who is to be told when a connection is lost. */
+  readonly #waiting: WeakMap<AMQPBaseClient, Set<(reason: unknown) => void>> = new WeakMap();
 
   constructor(settings: ConnectSettings) {
     this.#settings = settings;
@@ -32,8 +33,10 @@ export class Link {
    * the connection is given up, as a server that is stuck does not get any further on a channel.
    */
   async answer<T>(client: AMQPBaseClient, asked: Promise<T>): Promise<T> {
-    const asLongAsOpen = Promise.race([asked, this.lost(client)]);
-    return await this.#inTime(asLongAsOpen, (error) => this.#giveUp(client, error));
+    return await this.#inTime(
+      this.whileOpen(client, asked),
+      (error) => this.#giveUp(client, error),
+    );
   }
 
   /** Whether the connection of a client is the one that is there. */
@@ -42,11 +45,23 @@ export class Link {
   }
 
   /**
-   * Rejects when the connection of a client is lost: the client itself forgets some of what waits for an
-   * answer then.
+   * Resolves as a promise does, and rejects when the connection is lost: the client itself forgets some of
+   * what waits for an answer then.
    */
-  lost(client: AMQPBaseClient): Promise<never> {
-    return this.#lost.get(client) ?? Promise.reject(new TypeError("Cannot know this connection"));
+  async whileOpen<T>(client: AMQPBaseClient, asked: Promise<T>): Promise<T> {
+    const waiting = this.#waiting.get(client);
+    const { promise, reject } = Promise.withResolvers<never>();
+    if (waiting === undefined || !this.isOpen(client)) {
+      asked.catch(() => {});
+      throw new TypeError("Cannot go on as the connection is lost");
+    }
+    // And not one promise for all, which would keep what has waited as long as it is there.
+    waiting.add(reject);
+    try {
+      return await Promise.race([asked, promise]);
+    } finally {
+      waiting.delete(reject);
+    }
   }
 
   async close(): Promise<void> {
@@ -103,16 +118,15 @@ export class Link {
   }
 
   #watch(client: AMQPBaseClient): void {
-    const lost = Promise.withResolvers<never>();
-    lost.promise.catch(() => {});
-    this.#lost.set(client, lost.promise);
+    const waiting = new Set<(reason: unknown) => void>();
+    this.#waiting.set(client, waiting);
     client.ondisconnect = (
       error = new TypeError("Cannot go on as the connection is closed"),
     ) => {
       client.ondisconnect = () => {}; // it tells twice if the server has said so before
       this.#client = undefined;
       this.#open = undefined;
-      lost.reject(error);
+      for (const reject of waiting) reject(error);
       this.#settings.report(error);
     };
   }

@@ -35,8 +35,6 @@ const MAX_IN_ORDER = 32;
 /** Access refused, precondition failed, not allowed: what the server will not think better of. */
 const FINAL_REPLIES: readonly number[] = [403, 406, 530];
 
-const RENEWED = Symbol("renewed");
-
 /** A subscription of a group. A channel holds all that belongs to it, and is replaced when it is lost. */
 export class RabbitmqSubscription implements Subscription {
   readonly ready: Promise<void>;
@@ -103,12 +101,16 @@ export class RabbitmqSubscription implements Subscription {
     const { connect, link } = this.#settings;
     const { signal } = this.#ended;
     for (let failures = 0; !signal.aborted;) {
+      const ended = Promise.withResolvers<never>();
+      ended.promise.catch(() => {});
+      const onEnd = () => ended.reject(signal.reason);
+      signal.addEventListener("abort", onEnd);
       try {
-        const { lost } = await this.#open();
+        const { connection, cancelled } = await this.#open(ended.promise);
         failures = 0;
         this.#isReady.resolve();
-        const renewed = await Promise.race([lost, this.#renew.promise.then(() => RENEWED)]);
-        if (renewed !== RENEWED) throw renewed;
+        const renewed = this.#renew.promise;
+        await link.whileOpen(connection, Promise.race([cancelled, renewed, ended.promise]));
       } catch (error) {
         // Of its own connection the link tells.
         const isChannelOnly = this.#channel !== undefined && link.isOpen(this.#channel.connection);
@@ -117,26 +119,24 @@ export class RabbitmqSubscription implements Subscription {
         if (FINAL_REPLIES.includes(replyCodeOf(error) ?? 0)) return this.#fail(error);
         if (isChannelOnly) connect.report(error);
         await sleep(connect.clock, connect.backoff(++failures), signal).catch(() => {});
+      } finally {
+        signal.removeEventListener("abort", onEnd);
       }
     }
   }
 
-  /** Opens a channel, with what it reads. `lost` is the reason for which it is lost. */
-  async #open(): Promise<{ readonly lost: Promise<unknown> }> {
+  /** Opens a channel, with what it reads. `cancelled` rejects when the server ends that. */
+  async #open(ended: Promise<never>) {
     const { link, topics, group, queue, maxUnsettled } = this.#settings;
-    const { signal } = this.#ended;
-    const ended = new Promise<never>((_, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-    ended.catch(() => {});
     const channel = await Promise.race([link.channel(), ended]);
-    if (signal.aborted) throw signal.reason;
+    const { connection } = channel;
+    this.#ended.signal.throwIfAborted();
     this.#channel = channel;
     this.#renew = Promise.withResolvers();
-    const lost = Promise.withResolvers<unknown>();
+    const cancelled = Promise.withResolvers<never>();
+    cancelled.promise.catch(() => {});
     const answer = <T>(asked: Promise<T>): Promise<T> =>
-      Promise.race([link.answer(channel.connection, asked), ended]);
+      Promise.race([link.answer(connection, asked), ended]);
     if (queue !== undefined) {
       for (const topic of topics) {
         await answer(declareTopic(channel, topic));
@@ -152,10 +152,10 @@ export class RabbitmqSubscription implements Subscription {
           (message) => this.#arrive(message, topic),
         ),
       );
-      consumer.wait().then(() => lost.resolve(signal.reason), lost.resolve);
+      // It resolves if the connection was closed from here, which the link tells too.
+      consumer.wait().catch(cancelled.reject);
     }
-    const stopped = Promise.race([ended, link.lost(channel.connection)]);
-    return { lost: Promise.race([lost.promise, stopped.catch((reason) => reason)]) };
+    return { connection, cancelled: cancelled.promise };
   }
 
   #arrive(message: AMQPMessage, topic: string): void {

@@ -10,7 +10,7 @@ Deno.test("client() connects once, and anew when the connection is lost", async 
   assert.equal(link.isOpen(client), true);
   server.disconnect("gone");
   assert.equal(link.isOpen(client), false);
-  await assert.rejects(link.lost(client), /gone/);
+  await assert.rejects(link.whileOpen(client, new Promise(() => {})), /connection is lost/);
   assert.notEqual(await link.client(), client);
   assert.deepEqual(errors.map(String), ["Error: gone"]);
   await link.close();

@@ -63,6 +63,9 @@ Deno.test("nack() replaces the channel where more are unsettled than RabbitMQ ke
   await until(() => server.consumingChannel() !== undefined);
   server.deliver("a", { messageId: "a" }, true);
   assert.equal(textOf(await next(reading)), "a");
+  const after = server.consumingChannel();
+  await Promise.all([a.nack(), b.nack()]); // have gone back already
+  assert.equal(after?.closed, false);
   assert.deepEqual(errors, []);
   assert.deepEqual(settled(server), []);
   await end();
