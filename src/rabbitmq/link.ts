@@ -74,6 +74,10 @@ export class Link {
   async #connect(): Promise<AMQPBaseClient> {
     const { create, backoff, clock, report } = this.#settings;
     const { signal } = this.#closed;
+    const closed = Promise.withResolvers<never>();
+    closed.promise.catch(() => {});
+    const onClose = () => closed.reject(signal.reason);
+    signal.addEventListener("abort", onClose);
     try {
       if (this.#failures > 0) await sleep(clock, backoff(this.#failures), signal);
       signal.throwIfAborted();
@@ -84,7 +88,10 @@ export class Link {
       const connected = client.connect();
       // Otherwise a confirmation waits for the acknowledgement of TCP, which is delayed by 40 ms.
       if (client instanceof AMQPClient) client.socket?.setNoDelay(true);
-      await this.#inTime(connected, () => destroy(client));
+      await this.#inTime(Promise.race([connected, closed.promise])).catch((error) => {
+        destroy(client);
+        throw error;
+      });
       this.#failures = 0;
       this.#open = client;
       return client;
@@ -93,16 +100,18 @@ export class Link {
       this.#client = undefined;
       if (!signal.aborted) report(error);
       throw error;
+    } finally {
+      signal.removeEventListener("abort", onClose);
     }
   }
 
-  async #inTime<T>(asked: Promise<T>, otherwise: (error: unknown) => void): Promise<T> {
+  async #inTime<T>(asked: Promise<T>, otherwise?: (error: unknown) => void): Promise<T> {
     const { clock, answerTimeoutMs } = this.#settings;
     const late = Promise.withResolvers<never>();
     const cancel = clock.setTimer(() => {
       const error = new DOMException("The server does not answer", "TimeoutError");
       late.reject(error);
-      otherwise(error);
+      otherwise?.(error);
     }, answerTimeoutMs);
     try {
       return await Promise.race([asked, late.promise]);
@@ -148,6 +157,10 @@ async function closeClient(client: AMQPBaseClient): Promise<void> {
 function destroy(client: AMQPBaseClient): void {
   if (client instanceof AMQPClient) client.socket?.destroy();
   else if (!client.closed) client.close().catch(() => {});
+  else {
+    const closeSocket: unknown = Reflect.get(client, "closeSocket"); // it is not connected yet
+    if (typeof closeSocket === "function") closeSocket.call(client);
+  }
 }
 
 /**

@@ -86,6 +86,7 @@ export class FakeServer {
 class FakeClient extends AMQPBaseClient {
   readonly server: FakeServer;
   readonly opened: FakeChannel[] = [];
+  isSocketClosed = false;
 
   constructor(server: FakeServer) {
     super("/", "guest", "guest");
@@ -116,6 +117,7 @@ class FakeClient extends AMQPBaseClient {
 
   protected closeSocket(): void {
     this.closed = true;
+    this.isSocketClosed = true;
   }
 }
 

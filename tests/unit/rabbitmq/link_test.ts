@@ -97,6 +97,17 @@ Deno.test("close() ends a wait, and does not wait for a server that does not ans
   await waiting;
 });
 
+Deno.test("close() does not wait for a server that takes a connection and says nothing", async () => {
+  const { server, link, clock } = begin();
+  server.silent.add("connect");
+  const connecting = assert.rejects(link.client(), /disposed of/);
+  await clock.timersPending();
+  await link.close();
+  await connecting;
+  assert.equal(server.clients[0]?.isSocketClosed, true);
+  assert.equal(clock.pendingTimers, 0);
+});
+
 Deno.test("replyCodeOf() finds the number at the end of what the server says", () => {
   assert.equal(replyCodeOf(new Error("channel 1 closed: NOT_FOUND - no queue (404)")), 404);
   assert.equal(replyCodeOf(new Error("channel 1 closed")), undefined);
