@@ -9,6 +9,11 @@
  * What is on the wire is CloudEvents 1.0 in binary mode, with attributes in headers that begin with
  * `cloudEvents_`. The content type and the id stand in the properties of the message too.
  *
+ * A server that is killed within a moment of making a quorum queue can come back without the log of that
+ * queue: RabbitMQ 3.10 was seen to. Such a queue has no leader. Reading it fails with a `TimeoutError` that
+ * `onConnectionError` is told, publishing to it with one too, and both are tried again; it takes an
+ * operator to remove the queue.
+ *
  * @example From one service to another
  * ```ts ignore
  * import { rabbitmqPublisher, rabbitmqSource } from "@sluice/cqrs/rabbitmq";

@@ -15,6 +15,7 @@ export interface ChannelSettings {
 /** A message that is on its way. */
 interface Pending {
   readonly name: string;
+  readonly giveUp: (reason: unknown) => void;
   returned: string | undefined;
 }
 
@@ -27,6 +28,7 @@ export class PublishChannel {
   readonly #isThere: Set<string> = new Set();
   /** In the order in which they were published. */
   readonly #pending: Set<Pending> = new Set();
+  #isClosed = false;
 
   private constructor(link: Link, channel: AMQPChannel, settings: ChannelSettings) {
     this.#link = link;
@@ -37,12 +39,23 @@ export class PublishChannel {
 
   static async open(link: Link, settings: ChannelSettings): Promise<PublishChannel> {
     const channel = await link.channel();
-    await channel.confirmSelect();
+    await link.answer(channel.connection, channel.confirmSelect());
     return new PublishChannel(link, channel, settings);
   }
 
   get isClosed(): boolean {
-    return this.#channel.closed || this.#channel.connection.closed;
+    return this.#isClosed || this.#channel.closed || !this.#link.isOpen(this.#channel.connection);
+  }
+
+  /**
+   * Gives up what is not confirmed, so that a queue which answers nobody does not hold back what goes to
+   * others. A server that takes nothing for now answers later, and is left alone.
+   */
+  close(reason: unknown): void {
+    if (this.#isClosed || this.#channel.connection.blocked !== undefined) return;
+    this.#isClosed = true;
+    for (const { giveUp } of this.#pending) giveUp(reason);
+    if (!this.#channel.closed) this.#channel.close().catch(() => {});
   }
 
   /** Whether the exchange of a topic is known to be there. */
@@ -63,19 +76,23 @@ export class PublishChannel {
   async #declare(topic: string): Promise<void> {
     // A channel of its own, as the server closes the one on which it refuses something.
     const channel = await this.#link.channel();
-    if (this.#settings.declares) await declareTopic(channel, topic);
-    else await channel.exchangeDeclare(topic, "topic", { passive: true });
-    await channel.close();
+    const asked = this.#settings.declares
+      ? declareTopic(channel, topic)
+      : channel.exchangeDeclare(topic, "topic", { passive: true });
+    await this.#link.answer(channel.connection, asked);
+    await this.#link.answer(channel.connection, channel.close());
   }
 
   /** Resolves when the server has confirmed the message, and rejects if it has not. */
   async publish({ id, topic, type }: Envelope, wire: WireMessage): Promise<void> {
     const { mandatory, persistent } = this.#settings;
-    const pending: Pending = { name: nameOf(topic, id), returned: undefined };
+    const properties = propertiesOf(wire, id, persistent);
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const pending: Pending = { name: nameOf(topic, id), giveUp: reject, returned: undefined };
     this.#pending.add(pending);
+    this.#channel.basicPublish(topic, type, wire.body, properties, mandatory).then(resolve, reject);
     try {
-      const properties = propertiesOf(wire, id, persistent);
-      await this.#channel.basicPublish(topic, type, wire.body, properties, mandatory);
+      await promise;
     } finally {
       this.#pending.delete(pending);
     }

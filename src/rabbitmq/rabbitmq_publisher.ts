@@ -30,7 +30,12 @@ export interface RabbitmqPublisherOptions extends RabbitmqConnectOptions {
   readonly persistent?: boolean;
   /** How many messages may wait to be confirmed, over all calls; further ones wait to be sent. @default {500} */
   readonly maxUnconfirmed?: number;
-  /** How long a call waits for the server to confirm, in milliseconds. @default {30_000} */
+  /**
+   * How long a call waits for the server to confirm, in milliseconds. After that all that is not confirmed
+   * is given up, other calls' messages too, and may have been published.
+   *
+   * @default {30_000}
+   */
   readonly confirmTimeoutMs?: number;
 }
 
@@ -119,12 +124,14 @@ class RabbitmqPublisher implements Publisher {
     stop.promise.catch(() => {});
     const onAbort = () => stop.reject(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
-    const cancelTimer = this.#clock.setTimer(
-      () => stop.reject(new DOMException("The server does not confirm", "TimeoutError")),
-      this.#confirmTimeoutMs,
-    );
+    let channel: PublishChannel | undefined;
+    const cancelTimer = this.#clock.setTimer(() => {
+      const error = new DOMException("The server does not confirm", "TimeoutError");
+      stop.reject(error);
+      channel?.close(error);
+    }, this.#confirmTimeoutMs);
     try {
-      const channel = await Promise.race([this.#open(), stop.promise]);
+      channel = await Promise.race([this.#open(), stop.promise]);
       const results: PublishResult[] = new Array(messages.length);
       const sent = this.#sendAll(channel, messages, results);
       const stopped = await Promise.race([sent.done, stop.promise]).then(

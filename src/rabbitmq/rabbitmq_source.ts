@@ -43,12 +43,20 @@ export interface RabbitmqSourceOptions extends RabbitmqConnectOptions {
  * that is bound to the exchange of the topic, and one partition. A group gets what was published since its
  * queue is there: since it subscribed first.
  *
- * A lost connection is made again, with all that belongs to it; what was unsettled comes again. What a
- * `nack()` puts back comes again at the head of its queue: with a `maxUnsettled` above 1, behind what was
- * delivered already.
+ * A lost connection is made again, with all that belongs to it; what was unsettled comes again. So it goes
+ * when the server cancels, as it does when a queue is deleted, and when it does not answer in time.
  *
- * An id that says what a message is comes from its attributes, or from the property `message-id`; of a
- * message without either it is a digest of the bytes, as RabbitMQ has no other.
+ * What `nack()` puts back comes again at the head of its queue. With a `maxUnsettled` above 1 and
+ * `"single"`, what was delivered after it of the same topic goes back behind it: those deliveries are lost,
+ * and count as delivered once more. With a `maxUnsettled` above 32 RabbitMQ would not keep their order, so
+ * the channel is replaced then, and all that is unsettled goes back, of the other topics too.
+ *
+ * The id of a message comes from its attributes, or else from the property `message-id`. RabbitMQ numbers
+ * deliveries, not messages; so of two messages without any id nobody could say whether they are one. They
+ * are delivered with an `error`, and belong to the dead letters, where equal ones have one id, a digest of
+ * all that they are. A `format` may find an id elsewhere.
+ *
+ * A key that the format has no place for is in the header `x-partition-key`.
  *
  * @throws {TypeError} If `connection` is no URL of AMQP, or the group has no name.
  * @throws {RangeError} If a number is out of its range.
@@ -84,6 +92,7 @@ export function rabbitmqSource(options: RabbitmqSourceOptions): Source {
         link,
         group,
         format,
+        keepsOrder: isOrdered,
         queue: declares ? { isOrdered, deliveryLimit, deadLetters } : undefined,
         onEnd: () => subscriptions.delete(subscription),
       });

@@ -8,6 +8,7 @@ import {
 } from "../broker/mod.ts";
 import { sleep } from "../clock.ts";
 import { deliveryCountOf, wireContextOf, wireMessageOf } from "./amqp_message.ts";
+import { type Arrival, Unsettled } from "./unsettled.ts";
 import type { ConnectSettings } from "./connect_options.ts";
 import { type Link, replyCodeOf } from "./link.ts";
 import { declareQueue, declareTopic, queueOf, type QueueSettings } from "./topology.ts";
@@ -20,15 +21,16 @@ export interface SubscriptionSettings extends Required<SubscribeOptions> {
   readonly format: WireFormat;
   /** How queues are made; `undefined` if they have to be there. */
   readonly queue: QueueSettings | undefined;
+  /** Whether what is put back takes with it what was delivered after it. */
+  readonly keepsOrder: boolean;
   readonly onEnd: () => void;
 }
 
-/** A message that is here and unsettled. */
-interface Arrival {
-  readonly message: AMQPMessage;
-  readonly topic: string;
-  readonly lost: AbortController;
-}
+/**
+ * How many deliveries RabbitMQ puts back in the order in which they are rejected: it may take those that it
+ * has not come to together, and more at once it does not sort. What a closed channel held it does sort.
+ */
+const MAX_IN_ORDER = 32;
 
 /** Access refused, precondition failed, not allowed: what the server will not think better of. */
 const FINAL_REPLIES: readonly number[] = [403, 406, 530];
@@ -42,14 +44,19 @@ export class RabbitmqSubscription implements Subscription {
   readonly #iterator: AsyncGenerator<Delivery>;
   readonly #running: Promise<void>;
   #arrived: Arrival[] = [];
-  /** Of the channel that is open: what it has delivered and is not settled. */
-  readonly #unsettled: Set<Arrival> = new Set();
+  /** Of the channel that is open. */
+  readonly #unsettled: Unsettled;
   #channel: AMQPChannel | undefined;
   #woken: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Says that the channel is to be replaced. */
+  #renew: PromiseWithResolvers<void> = Promise.withResolvers();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(settings: SubscriptionSettings) {
     this.#settings = settings;
+    // What the protocol can say.
+    const maxUnsettled = Math.min(settings.maxUnsettled, 65_535);
+    this.#unsettled = new Unsettled(maxUnsettled, settings.keepsOrder);
     this.ready = this.#isReady.promise;
     this.ready.catch(() => {});
     this.#iterator = this.#deliveries();
@@ -69,8 +76,7 @@ export class RabbitmqSubscription implements Subscription {
       this.#lose(this.#ended.signal.reason);
       // The server puts back what is unsettled once it has read the acknowledgements before this.
       if (channel !== undefined && !channel.connection.closed) {
-        const lost = this.#settings.link.lost(channel.connection);
-        await Promise.race([channel.close(), lost]).catch(() => {});
+        await this.#settings.link.answer(channel.connection, channel.close()).catch(() => {});
       }
       this.#settings.onEnd();
     }
@@ -92,68 +98,73 @@ export class RabbitmqSubscription implements Subscription {
 
   /** Keeps a channel open until the end. */
   async #run(): Promise<void> {
-    const { connect } = this.#settings;
+    const { connect, link } = this.#settings;
     const { signal } = this.#ended;
     for (let failures = 0; !signal.aborted;) {
+      const ended = Promise.withResolvers<never>();
+      ended.promise.catch(() => {});
+      const onEnd = () => ended.reject(signal.reason);
+      signal.addEventListener("abort", onEnd);
       try {
-        const { lost } = await this.#open();
+        const { connection, cancelled } = await this.#open(ended.promise);
         failures = 0;
         this.#isReady.resolve();
-        throw await lost;
+        const renewed = this.#renew.promise;
+        await link.whileOpen(connection, Promise.race([cancelled, renewed, ended.promise]));
       } catch (error) {
         // Of its own connection the link tells.
-        const isChannelOnly = this.#channel?.connection.closed === false;
+        const isChannelOnly = this.#channel !== undefined && link.isOpen(this.#channel.connection);
         this.#lose(error);
         if (signal.aborted) return;
         if (FINAL_REPLIES.includes(replyCodeOf(error) ?? 0)) return this.#fail(error);
         if (isChannelOnly) connect.report(error);
         await sleep(connect.clock, connect.backoff(++failures), signal).catch(() => {});
+      } finally {
+        signal.removeEventListener("abort", onEnd);
       }
     }
   }
 
-  /** Opens a channel, with what it reads. `lost` is the reason for which it is lost. */
-  async #open(): Promise<{ readonly lost: Promise<unknown> }> {
+  /** Opens a channel, with what it reads. `cancelled` rejects when the server ends that. */
+  async #open(ended: Promise<never>) {
     const { link, topics, group, queue, maxUnsettled } = this.#settings;
-    const { signal } = this.#ended;
-    const ended = new Promise<never>((_, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-    ended.catch(() => {});
     const channel = await Promise.race([link.channel(), ended]);
-    if (signal.aborted) throw signal.reason;
+    const { connection } = channel;
+    this.#ended.signal.throwIfAborted();
     this.#channel = channel;
-    const lost = Promise.withResolvers<unknown>();
-    const stopped = Promise.race([ended, link.lost(channel.connection)]);
-    stopped.catch(() => {});
+    this.#renew = Promise.withResolvers();
+    const cancelled = Promise.withResolvers<never>();
+    cancelled.promise.catch(() => {});
+    const answer = <T>(asked: Promise<T>): Promise<T> =>
+      Promise.race([link.answer(connection, asked), ended]);
     if (queue !== undefined) {
       for (const topic of topics) {
-        await Promise.race([declareTopic(channel, topic), stopped]);
-        await Promise.race([declareQueue(channel, group, topic, queue), stopped]);
+        await answer(declareTopic(channel, topic));
+        await answer(declareQueue(channel, group, topic, queue));
       }
     }
-    await Promise.race([channel.prefetch(Math.min(maxUnsettled, 65_535)), stopped]);
+    await answer(channel.prefetch(Math.min(maxUnsettled, 65_535)));
     for (const topic of topics) {
-      const consumer = await Promise.race([
+      const consumer = await answer(
         channel.basicConsume(
           queueOf(group, topic),
           { noAck: false },
           (message) => this.#arrive(message, topic),
         ),
-        stopped,
-      ]);
-      consumer.wait().then(() => lost.resolve(signal.reason), lost.resolve);
+      );
+      // It resolves if the connection was closed from here, which the link tells too.
+      consumer.wait().catch(cancelled.reject);
     }
-    return { lost: Promise.race([lost.promise, stopped.catch((reason) => reason)]) };
+    return { connection, cancelled: cancelled.promise };
   }
 
   #arrive(message: AMQPMessage, topic: string): void {
     if (message.channel !== this.#channel) return;
     const arrival = { message, topic, lost: new AbortController() };
-    this.#unsettled.add(arrival);
-    this.#arrived.push(arrival);
-    this.#woken.resolve();
+    if (this.#unsettled.add(arrival)) {
+      this.#arrived.push(arrival);
+      this.#woken.resolve();
+    } else reject(message, true);
   }
 
   /** The channel is gone, and with it all that was unsettled. */
@@ -161,8 +172,7 @@ export class RabbitmqSubscription implements Subscription {
     const channel = this.#channel;
     this.#channel = undefined;
     this.#arrived = [];
-    for (const { lost } of this.#unsettled) lost.abort(reason);
-    this.#unsettled.clear();
+    this.#unsettled.lose(reason);
     // One of several consumers may be gone: the others must not go on beside the next channel.
     if (channel !== undefined && !channel.closed && !channel.connection.closed) {
       if (!this.#ended.signal.aborted) channel.close().catch(() => {});
@@ -181,25 +191,57 @@ export class RabbitmqSubscription implements Subscription {
     const queue = queueOf(this.#settings.group, topic);
     const wire = wireMessageOf(message);
     const context = await wireContextOf(message, topic);
-    const settle = async (note: (channel: AMQPChannel, tag: number) => Promise<void>) => {
-      if (!this.#unsettled.delete(arrival)) return;
-      // If the connection is lost meanwhile, the message comes again.
-      await note(message.channel, message.deliveryTag).catch(() => {});
-    };
     const rest = {
       partition: queue,
       position: `${queue}/${message.deliveryTag}`,
       deliveryCount: deliveryCountOf(message),
       signal: lost.signal,
-      ack: () => settle((channel, tag) => channel.basicAck(tag)),
-      // "reject" and not "nack", which newer servers do not count as a delivery that failed.
-      nack: ({ requeue = true } = {}) =>
-        settle((channel, tag) => channel.basicReject(tag, requeue)),
+      ack: async () => {
+        if (this.#unsettled.take(arrival)) {
+          await sent(message.channel.basicAck(message.deliveryTag));
+        }
+      },
+      nack: async ({ requeue = true } = {}) => {
+        if (requeue) await this.#putBack(arrival);
+        else if (this.#unsettled.take(arrival)) await reject(message, false);
+      },
     };
     try {
-      return { envelope: this.#settings.format.read(wire, context), ...rest };
+      const envelope = this.#settings.format.read(wire, context);
+      if (!message.properties.messageId && envelope.id === context.fallbackId) {
+        throw new TypeError("Cannot tell a message without an id from others");
+      }
+      return { envelope, ...rest };
     } catch (error) {
       return { envelope: unreadEnvelope(wire, context), error, ...rest };
     }
   }
+
+  async #putBack(arrival: Arrival): Promise<void> {
+    const { keepsOrder, maxUnsettled } = this.#settings;
+    if (keepsOrder && maxUnsettled > MAX_IN_ORDER) {
+      if (!this.#unsettled.take(arrival)) return;
+      this.#renew.resolve();
+      return this.#lose(goneBack());
+    }
+    const taken = this.#unsettled.takeBack(arrival);
+    this.#arrived = this.#arrived.filter((each) => !taken.includes(each));
+    const rejected = taken.map(({ message }) => reject(message, true));
+    for (const { lost } of taken) if (lost !== arrival.lost) lost.abort(goneBack());
+    await Promise.all(rejected);
+  }
+}
+
+function goneBack(): TypeError {
+  return new TypeError("Cannot settle what goes back behind a message that comes again");
+}
+
+/** "reject" and not "nack", which newer servers do not count as a delivery that failed. */
+function reject(message: AMQPMessage, requeue: boolean): Promise<void> {
+  return sent(message.channel.basicReject(message.deliveryTag, requeue));
+}
+
+/** If the connection is lost meanwhile, the message comes again. */
+async function sent(note: Promise<void>): Promise<void> {
+  await note.catch(() => {});
 }

@@ -7,7 +7,7 @@ const server = await tryStartRabbitmq();
 if (server !== undefined) {
   Deno.test.afterAll(() => server.stop());
 
-  Deno.test("examples/rabbitmq/publish_and_read.ts gives each group all messages", async () => {
+  Deno.test("examples/rabbitmq/publish_and_read.ts gives each group all messages, and its consumer each once", async () => {
     Deno.env.set("RABBITMQ_URL", server.url);
     const { code, stdout, stderr } = await runDeno([
       "run",
@@ -24,6 +24,7 @@ if (server !== undefined) {
       [
         "confirmed: 2 of 2",
         ...["billing", "shipping"].flatMap((g) => lines.map((l) => `${g} got ${l}`)),
+        "revenue handled 2, knew 1 already, and comes to 109",
         "",
       ].join("\n"),
     );
