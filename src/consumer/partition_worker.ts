@@ -64,7 +64,7 @@ export class PartitionWorker {
 
   /** Handles what is there, after a note that it is begun. */
   async #take(): Promise<void> {
-    const { settings: { prefetch, batchSize }, stop, reader } = this.#parts;
+    const { settings: { prefetch, batchSize }, stop, reader, trials } = this.#parts;
     const taken = this.#queue.splice(0, prefetch).filter(({ signal }) => !signal.aborted);
     const isWanted = ({ error, envelope }: Delivery) =>
       error !== undefined || reader.handles(envelope);
@@ -76,7 +76,7 @@ export class PartitionWorker {
     const flush = async () => {
       const group = batch;
       batch = [];
-      await this.#group.handle(group);
+      await this.#group.handle(group, (attempt) => trials.run(attempt, { isLast: false }));
     };
     for (const begun of await this.#begin(wanted)) {
       if (stop.aborted) left.push(begun);

@@ -43,6 +43,21 @@ Deno.test("Trials lets one with its last chance run alone, when those before it 
   assert.equal(late.isRunning && other.isRunning, false);
 });
 
+Deno.test("Trials lets nothing begin while one waits for its last chance", async () => {
+  const trials = new Trials();
+  const first = begin(trials, false);
+  const last = begin(trials, true);
+  const late = begin(trials, false);
+  await turns();
+  assert.deepEqual([first.isRunning, last.isRunning, late.isRunning], [true, false, false]);
+  first.end();
+  await turns();
+  assert.deepEqual([last.isRunning, late.isRunning], [true, false]);
+  last.end();
+  await turns();
+  assert.equal(late.isRunning, true);
+});
+
 Deno.test("Trials goes on after work that fails", async () => {
   const trials = new Trials();
   await assert.rejects(trials.run(() => Promise.reject(new Error("No")), { isLast: true }), /No/);
