@@ -18,6 +18,7 @@ const Pay = command("payment.make", z.object({ cents: z.int() })).returns<{ rece
 
 const storage = memoryStorage(); // postgresStorage(…), denoKvStorage(…)
 let isSlow = false;
+const begun = Promise.withResolvers<void>();
 const goOn = Promise.withResolvers<void>();
 
 const app = bootstrap(
@@ -25,7 +26,10 @@ const app = bootstrap(
     // The answer commits with what the handler writes. Where several users may ask, `scope` says who does.
     .use(idempotent(storage, { isRequired: true, leaseMs: 30_000 }))
     .on(Pay, async ({ cents }, { tx }) => {
-      if (isSlow) await goOn.promise;
+      if (isSlow) {
+        begun.resolve();
+        await goOn.promise;
+      }
       const count = Number(await tx.client.get("payments") ?? 0) + 1;
       tx.client.set("payments", count);
       console.log(`  payment ${count}: ${cents} cents`);
@@ -59,6 +63,7 @@ await pay(700);
 console.log("While a payment is being made, the same request has to wait");
 isSlow = true;
 const first = pay(700, "k2");
+await begun.promise;
 await pay(700, "k2");
 goOn.resolve();
 await first;
