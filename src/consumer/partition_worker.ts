@@ -1,4 +1,5 @@
 import type { Delivery } from "../broker/mod.ts";
+import type { AnyMessage } from "../message/mod.ts";
 import { GroupHandling, type Outcome, type ReadDelivery } from "./group_handling.ts";
 import { Settlement } from "./settlement.ts";
 import { isTransient } from "./transient.ts";
@@ -84,7 +85,7 @@ export class PartitionWorker {
         await flush();
         await this.#handleSuspect(begun);
       } else {
-        const read = await this.#read(begun);
+        const read = await this.#read(begun, (attempt) => attempt(), flush);
         if (read !== undefined && batch.push(read) >= batchSize) await flush();
       }
     }
@@ -115,15 +116,26 @@ export class PartitionWorker {
     return begun;
   }
 
-  /** Reads a message, or gives it up; what only another attempt can read is tried again, however often. */
-  async #read(begun: Begun): Promise<ReadDelivery | undefined> {
+  /**
+   * Reads a message, or gives it up; what only another attempt can read is tried again, however often.
+   *
+   * @param around Is called around each attempt; `undefined` if there can be none any more.
+   * @param beforeWait Is called before it waits for another attempt.
+   */
+  async #read(
+    begun: Begun,
+    around: (attempt: () => Promise<AnyMessage>) => Promise<AnyMessage | undefined>,
+    beforeWait: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<ReadDelivery | undefined> {
     const { reader, patience, settings: { report }, stop } = this.#parts;
     const { delivery } = begun;
     const { envelope } = delivery;
-    for (let attempt = 1; !stop.aborted; attempt++) {
+    for (let attempt = 1; !stop.aborted && !delivery.signal.aborted; attempt++) {
       try {
         if (delivery.error !== undefined) throw delivery.error;
-        return { ...begun, message: await reader.read(envelope) };
+        const message = await around(() => reader.read(envelope));
+        if (message === undefined) break;
+        return { ...begun, message };
       } catch (error) {
         if (!isTransient(error)) {
           await this.#settlement.bury(begun, error, 0);
@@ -131,8 +143,8 @@ export class PartitionWorker {
         }
         const retryAfterMs = patience.delayOf(attempt);
         report({ type: "failed", envelope, error, attempt, retryAfterMs });
+        await beforeWait();
         await patience.wait(retryAfterMs, [delivery.signal]);
-        if (delivery.signal.aborted) break;
       }
     }
     await this.#settlement.release([begun]);
@@ -159,7 +171,7 @@ export class PartitionWorker {
     };
     const isLast = starts + 1 >= maxStarts;
     const trial = <T>(work: () => Promise<T>) => trials.run(() => noted(work), { isLast });
-    const read = await trial(() => this.#read(begun));
+    const read = await this.#read(begun, trial);
     if (read === undefined) return;
     const cancelled: Outcome = { type: "cancelled" };
     await this.#group.handle([read], async (attempt) => await trial(attempt) ?? cancelled);

@@ -36,3 +36,44 @@ Deno.test("eventConsumer() tries again to read what its codec cannot read for no
   assert.equal(delivery?.acks, 1);
   assert.deepEqual(events.map(({ type }) => type), [...Array(7).fill("failed"), "handled"]);
 });
+
+Deno.test("eventConsumer() handles what stands before it and other partitions while a codec waits, also on a last chance", async () => {
+  for (const starts of [0, 2]) {
+    let outages = 3;
+    const codec: Codec = {
+      contentType: "text/plain",
+      encode: () => new Uint8Array(),
+      decode: (bytes) => {
+        const id = new TextDecoder().decode(bytes);
+        if (id === "waits" && outages-- > 0) {
+          throw Object.assign(new Error("No registry"), { isTransient: true });
+        }
+        return { id };
+      },
+    };
+    const { source, storage, events, drain } = bench({
+      app: bootstrap(handlers().on(Joined, () => {})),
+      codec,
+      batchSize: 10,
+    });
+    for (let n = 0; n < starts; n++) {
+      if (n === 0) await storage.inbox.begin("billing", ["waits"]);
+      else await storage.inbox.beginAgain("billing", "waits");
+    }
+    const text = async (id: string) => await joined(id, { body: new TextEncoder().encode(id) });
+    source.deliver([await text("before"), await text("waits")]);
+    source.deliver([await text("other")], { partition: "1" });
+    assert.match(await drain(), /^3 handled, .* 0 dead$/);
+    const handled = events.flatMap((event) => event.type === "handled" ? event.envelope.id : []);
+    assert.equal(handled.at(-1), "waits");
+    const firstOther = events.findIndex((event) =>
+      event.type === "handled" && event.envelope.id === "other"
+    );
+    const lastFailure = events.findLastIndex(({ type }) => type === "failed");
+    assert.ok(firstOther < lastFailure, "the other partition waited");
+    const before = events.findIndex((event) =>
+      event.type === "handled" && event.envelope.id === "before"
+    );
+    assert.ok(before < lastFailure, "what stands before it waited");
+  }
+});
