@@ -85,7 +85,7 @@ for (const appendTo of ["table", "log"] as const) {
       let isRefused = true;
       ledger.confirms = ({ key, n }) => !(isRefused && key === "b" && n === 1);
       const relay = relayOf(outbox, ledger, { retry: { backoff: () => 600_000 } });
-      await using _running = relay.run({ intervalMs: 50 });
+      await using running = relay.run({ intervalMs: 50 });
       await outbox.fill(KEYS, 4);
       await ledger.until(({ length }) => length === 9);
       await outbox.fill(KEYS, 4); // they come behind one that waits
@@ -99,6 +99,7 @@ for (const appendTo of ["table", "log"] as const) {
       await ledger.until(({ length }) => length === 36);
       assertComplete(ledger, KEYS, 12);
       await outbox.until(({ confirmed, end }) => confirmed >= end);
+      await running[Symbol.asyncDispose](); // it writes down what it has published
       assert.equal((await outbox.storage.outbox.statistics()).pending, 0);
     },
   );
