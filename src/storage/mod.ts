@@ -1,6 +1,6 @@
 /**
  * What outlives a process: a storage is one database, configured once, that holds messages on their
- * way to the broker and the runs of streams. Here are its ports, and one in memory.
+ * way to the broker, sagas, and the runs of streams. Here are its ports, and one in memory.
  *
  * @module
  */
@@ -45,6 +45,33 @@ export type {
 } from "./outbox_store.ts";
 export { type KnownNotification, type OutboxOptions, OutboxWriter } from "./outbox_writer.ts";
 export type { ReplayAnswer, ReplayAsk, ReplayExchange, RunPlace } from "./replay_exchange.ts";
+export {
+  hasSagaEnded,
+  sagaBackoffMs,
+  type SagaClaimNumbers,
+  sagaClaimNumbersOf,
+  sagaLeaseMsOf,
+  sagaListNumbersOf,
+} from "./saga_numbers.ts";
+export type {
+  ListedSaga,
+  NewSaga,
+  NewSagaLogEntry,
+  SagaAction,
+  SagaChange,
+  SagaClaimOptions,
+  SagaEntryStatus,
+  SagaFilter,
+  SagaHold,
+  SagaLease,
+  SagaLogEntry,
+  SagaRecord,
+  SagaSignal,
+  SagaSnapshot,
+  SagaStatistics,
+  SagaStatus,
+  SagaStore,
+} from "./saga_store.ts";
 export { SharedReplayLog, type SharedReplayLogOptions } from "./shared_replay_log.ts";
 export type { Storage, StorageTransaction } from "./storage.ts";
 export {

@@ -1,6 +1,7 @@
 import type { ReplayLog } from "../stream/mod.ts";
 import type { InboxStore } from "./inbox_store.ts";
 import type { OutboxStore } from "./outbox_store.ts";
+import type { SagaStore } from "./saga_store.ts";
 
 /**
  * A transaction of a storage: what is written through it takes effect as a whole, or not at all.
@@ -24,6 +25,8 @@ export interface Storage<Tx extends StorageTransaction = StorageTransaction>
   readonly outbox: OutboxStore<Tx>;
   /** Which messages from brokers were handled. */
   readonly inbox: InboxStore<Tx>;
+  /** Sagas and their logs. */
+  readonly sagas: SagaStore;
   /** Runs of streams that another instance can resume. */
   readonly replay: ReplayLog;
   /**

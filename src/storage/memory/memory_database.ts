@@ -5,6 +5,7 @@ import { anyPartition, type InboxDeadLetter, laneOf, partitionOf, PARTITIONS } f
 import type { InboxEntry } from "./memory_inbox.ts";
 import type { StoredRow } from "./memory_lane.ts";
 import { MemoryPartition } from "./memory_partition.ts";
+import type { StoredSaga } from "./memory_sagas.ts";
 import type { MemorySession } from "./memory_session.ts";
 
 /** A value of the application's own. Each write makes another, so that readers notice. */
@@ -42,6 +43,10 @@ export class MemoryDatabase {
   readonly inbox: Map<string, InboxEntry> = new Map();
   /** What consumers have given up, the oldest first. */
   readonly deadDeliveries: InboxDeadLetter[] = [];
+  /** Sagas, in the order in which they were started. */
+  readonly sagas: Map<string, StoredSaga> = new Map();
+  /** How many signals came when their saga had ended. */
+  lateSignals = 0;
   /** The sessions that live and have read. */
   readonly sessions: Set<MemorySession> = new Set();
   readonly #subscribers: Set<{ readonly onWake: () => void }> = new Set();

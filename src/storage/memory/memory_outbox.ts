@@ -98,7 +98,7 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
 }
 
 /** A copy that nobody else can change. */
-function finalForm(envelope: Envelope): Envelope {
+export function finalForm(envelope: Envelope): Envelope {
   const { time, headers, body } = envelope;
   return {
     ...envelope,

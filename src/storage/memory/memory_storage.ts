@@ -1,9 +1,10 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import type { ReplayLog } from "../../stream/mod.ts";
-import type { InboxStore, OutboxOptions, OutboxStore, Storage } from "../mod.ts";
+import type { InboxStore, OutboxOptions, OutboxStore, SagaStore, Storage } from "../mod.ts";
 import { MemoryDatabase } from "./memory_database.ts";
 import { MemoryInbox } from "./memory_inbox.ts";
 import { MemoryOutbox } from "./memory_outbox.ts";
+import { MemorySagas } from "./memory_sagas.ts";
 import { type MemoryTransaction, OpenTransaction } from "./memory_transaction.ts";
 
 /** How {@linkcode memoryStorage} works. */
@@ -28,6 +29,7 @@ export function memoryStorage(
 export class MemoryStorage implements Storage<MemoryTransaction> {
   readonly outbox: OutboxStore<MemoryTransaction>;
   readonly inbox: InboxStore<MemoryTransaction>;
+  readonly sagas: SagaStore;
   readonly replay: ReplayLog;
   readonly #database: MemoryDatabase;
 
@@ -35,6 +37,7 @@ export class MemoryStorage implements Storage<MemoryTransaction> {
     this.#database = database;
     this.outbox = new MemoryOutbox(database, options);
     this.inbox = new MemoryInbox(database);
+    this.sagas = new MemorySagas(database);
     this.replay = database.replay;
   }
 
