@@ -1,0 +1,86 @@
+import type { Clock } from "../clock.ts";
+import type { AnyMessage, Definition, MessageMetadata, SagaRequest } from "../message/mod.ts";
+import type { SagaStore } from "../storage/mod.ts";
+import type { Middleware } from "./middleware.ts";
+import type { ObserverEvent } from "./observer.ts";
+import type { Sagas } from "./sagas.ts";
+
+/**
+ * A saga as a registry binds it: it brings along what runs it, so that applications without sagas carry
+ * nothing of that.
+ */
+export interface BindableSaga<M extends AnyMessage = SagaRequest> extends Definition<M> {
+  /** The version, a positive integer. */
+  readonly version: number;
+  /** Makes what runs all sagas of an application. */
+  readonly openSagas: OpenSagas;
+}
+
+/** A saga with the versions before it that may still be under way, and the middlewares around its steps. */
+export interface SagaBinding {
+  readonly definition: AnyBindableSaga;
+  readonly earlier: readonly AnyBindableSaga[];
+  readonly middlewares: readonly Middleware[];
+}
+
+/** A saga, as seen where its types no longer matter. */
+export type AnyBindableSaga = Pick<BindableSaga, "kind" | "type" | "version" | "openSagas">;
+
+/** Makes what runs the sagas of an application. */
+export type OpenSagas = (bindings: readonly SagaBinding[], host: SagaHost) => SagaRunner;
+
+/** The start of a saga on its way to what runs it. */
+export interface SagaCall {
+  readonly message: AnyMessage;
+  readonly metadata: MessageMetadata;
+  /** Aborts when the caller leaves. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What runs the sagas of an application. */
+export interface SagaRunner {
+  /** What is known of them, and can be done about them. */
+  readonly sagas: Sagas;
+  /** Runs one to its end. */
+  send(call: SagaCall): Promise<unknown>;
+  /** Runs one, a step at a time. */
+  stream(call: SagaCall): AsyncIterable<unknown>;
+}
+
+/** A part of a step, ready to be run: its act, or its compensation. */
+export type StepHandler = (data: never, context: never) => unknown;
+
+/** What an application gives to what runs its sagas. */
+export interface SagaHost {
+  readonly store: SagaStore;
+  readonly clock: Clock;
+  /** Tells the observer, if there is one. */
+  readonly report: ((event: ObserverEvent) => void) | undefined;
+  /** Aborts when the application is disposed. */
+  readonly closing: AbortSignal;
+  /**
+   * Makes a function that runs a part of a step within its middlewares.
+   *
+   * @throws {TypeError} If a middleware refuses it, or it is no handler.
+   */
+  compile(
+    type: string,
+    handler: StepHandler,
+    options: {
+      readonly middlewares: readonly Middleware[];
+      readonly timeoutMs: number | undefined;
+    },
+  ): StepRun;
+  /** Has the application wait for some work when it is disposed. */
+  hold<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * Runs a part of a step within a middleware of this run, outside of all others. Resolves when what follows
+ * from it is done too.
+ */
+export type StepRun = (
+  message: AnyMessage,
+  around: Middleware,
+  signal: AbortSignal | undefined,
+) => Promise<unknown>;

@@ -1,0 +1,2 @@
+export { saga } from "./definition.ts";
+export { stepFallback } from "./step.ts";
