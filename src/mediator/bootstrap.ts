@@ -16,7 +16,7 @@ import { Mediator, type MediatorOptions } from "./mediator.ts";
 import type { Middleware, StreamAwareMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
 import { type AnyDefinition, type Binding, bindingsOf, type HandlerModule } from "./registry.ts";
-import type { SagaBinding } from "./saga_port.ts";
+import type { SagaBinding, SagaRunOptions } from "./saga_port.ts";
 import { plainContainer } from "./scope.ts";
 import type { NotificationStore } from "./unit_of_work.ts";
 
@@ -89,6 +89,8 @@ export interface BootstrapOptions {
   readonly middlewares?: readonly Middleware[];
   /** Sees everything that happens to messages. @default none */
   readonly observer?: Observer;
+  /** How sagas are run. */
+  readonly sagas?: SagaRunOptions;
   /** How events are handled. */
   readonly eventHandling?: EventHandlingOptions;
   /**
@@ -186,6 +188,7 @@ function mediatorOptions(options: BootstrapOptions): Omit<
     publisher: options.broker,
     store: options.storage?.outbox,
     sagaStore: options.storage?.sagas,
+    sagaOptions: options.sagas ?? {},
     codec: options.codec ?? jsonCodec(),
     source: options.source ?? "/",
     observer: options.observer,

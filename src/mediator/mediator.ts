@@ -28,7 +28,7 @@ import { Lifecycle } from "./lifecycle.ts";
 import type { Observer, ObserverEvent } from "./observer.ts";
 import type { AnyDefinition } from "./registry.ts";
 import { openSagas } from "./saga_host.ts";
-import type { SagaBinding, SagaHost, SagaRunner } from "./saga_port.ts";
+import type { SagaBinding, SagaHost, SagaRunner, SagaRunOptions } from "./saga_port.ts";
 import type { Sagas } from "./sagas.ts";
 import { LazyScope } from "./scope.ts";
 import { Watch } from "./watch.ts";
@@ -60,6 +60,7 @@ export interface MediatorOptions extends CascadeOptions {
   readonly events: ReadonlyMap<string, readonly Invoke[]>;
   readonly sagas: readonly SagaBinding[];
   readonly sagaStore: SagaHost["store"] | undefined;
+  readonly sagaOptions: SagaRunOptions;
   readonly definitions: readonly AnyDefinition[];
   readonly container: Container;
   readonly scope: ScopeStrategy;

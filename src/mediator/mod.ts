@@ -96,6 +96,7 @@ export type {
   SagaCall,
   SagaHost,
   SagaRunner,
+  SagaRunOptions,
   StepHandler,
   StepRun,
 } from "./saga_port.ts";

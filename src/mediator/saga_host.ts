@@ -50,6 +50,7 @@ function hostOf(
   const { container, scope, clock } = options;
   return {
     store,
+    options: options.sagaOptions,
     clock,
     report,
     closing: lifecycle.closing,

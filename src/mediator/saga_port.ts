@@ -50,10 +50,24 @@ export interface SagaRunner {
 /** A part of a step, ready to be run: its act, or its compensation. */
 export type StepHandler = (data: never, context: never) => unknown;
 
+/** How the sagas of an application are run. */
+export interface SagaRunOptions {
+  /**
+   * After how many milliseconds another process may take over a saga of this one if this one is silent. It
+   * says three times as often that it lives, so a step may take longer than this.
+   *
+   * @default {30_000}
+   */
+  readonly leaseMs?: number | undefined;
+  /** How often a saga is looked at that another process goes on with, in milliseconds. @default {200} */
+  readonly pollMs?: number | undefined;
+}
+
 /** What an application gives to what runs its sagas. */
 export interface SagaHost {
   readonly store: SagaStore;
   readonly clock: Clock;
+  readonly options: SagaRunOptions;
   /** Tells the observer, if there is one. */
   readonly report: ((event: ObserverEvent) => void) | undefined;
   /** Aborts when the application is disposed. */

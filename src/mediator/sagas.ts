@@ -7,7 +7,6 @@ import type {
   SagaStatistics,
   SagaStatus,
 } from "../storage/mod.ts";
-import type { ItemStream } from "./item_stream.ts";
 
 /** What has become of one step of a saga. */
 export interface SagaStepState {
@@ -110,14 +109,14 @@ export interface Sagas {
     definition: (...args: never[]) => M,
     id: string,
     options?: SagaFollowOptions,
-  ): ItemStream<ItemOf<M>>;
+  ): AsyncGenerator<ItemOf<M>, undefined, void>;
   /**
-   * Goes on with a saga that nobody has, as far as it can be done now, with the context that is stored.
-   * What has ended stays as it is.
+   * Goes on with a saga that nobody has, at once and to its end, with the context that is stored. What has
+   * ended or is parked stays as it is, and a saga whose log does not fit its definition is parked.
    *
    * @throws {SagaNotFoundError} If there is no such saga.
    * @throws {SagaBusyError} If somebody has it.
-   * @throws The reason of `signal`, if it aborts before.
+   * @throws The reason of `signal`, if it aborts before: the step at hand is finished first.
    */
   recover(
     id: string,

@@ -4,7 +4,14 @@ import { assertTimeoutMs, retryPolicy } from "../resilience/mod.ts";
 import type { SagaOptions, WaitOptions } from "./definition.ts";
 import type { StepDescription, StepFunction, StepPart } from "./description.ts";
 import { openSagas } from "./open_sagas.ts";
-import type { FallbackStep, Step, StepHandler, StepOptions, StepRetry, StepSource } from "./step.ts";
+import type {
+  FallbackStep,
+  Step,
+  StepHandler,
+  StepOptions,
+  StepRetry,
+  StepSource,
+} from "./step.ts";
 
 type AnyStep = StepSource<never, object>;
 type AnyHandler = StepHandler<never, object>;
@@ -147,8 +154,8 @@ function sidesOfClass(stepClass: InstanceClass): Pick<StepPart, "label" | "act" 
   return {
     label: stepClass.name,
     act: async (data, context) => await (await built(context)).act(data, context),
-    compensate: prototype.compensate && (async (data, context) =>
-      await (await built(context)).compensate?.(data, context)),
+    compensate: prototype.compensate &&
+      (async (data, context) => await (await built(context)).compensate?.(data, context)),
   };
 }
 

@@ -1,11 +1,5 @@
 import type { BindableSaga, SagaReport } from "../mediator/mod.ts";
-import type {
-  AnySchema,
-  JsonOf,
-  OutputOf,
-  SagaRequest,
-  StandardSchema,
-} from "../message/mod.ts";
+import type { AnySchema, JsonOf, OutputOf, SagaRequest, StandardSchema } from "../message/mod.ts";
 import type { BackoffOptions } from "../resilience/mod.ts";
 import type { SagaItem } from "./items.ts";
 import type {

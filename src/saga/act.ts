@@ -1,0 +1,210 @@
+import type { Middleware, Next } from "../mediator/mod.ts";
+import type { Envelope } from "../message/mod.ts";
+import { CircuitOpenError } from "../resilience/mod.ts";
+import type { ActingStep, StepPart } from "./description.ts";
+import { idempotencyKeyOf, typeOf } from "./program.ts";
+import type { NextAction, PartName } from "./progress.ts";
+import { actionOf, type Checkpoint, type Entry, type SagaRun, textOf } from "./saga_run.ts";
+import { turnBack } from "./turn_back.ts";
+
+type Action = NextAction & { readonly type: "act" | "compensate" };
+
+/** How far a part of a step has come. */
+interface Attempt {
+  /** Whether its handler has been asked. */
+  hasBegun: boolean;
+  /** Whether its handler has succeeded, and so has had its effect. */
+  hasActed: boolean;
+  /** Whether what it has done is written. */
+  isWritten: boolean;
+}
+
+/** Has a step act, and writes down what has become of it. */
+export async function runAct(run: SagaRun, next: Action): Promise<void> {
+  await begin(run, next);
+  const { description } = next.step;
+  const { fallback } = description as ActingStep;
+  const breaker = next.part === "primary" ? fallback.circuitBreaker : undefined;
+  const call = breaker === undefined
+    ? undefined
+    : (act: () => Promise<unknown>) => guarded(breaker, act, fallback.when);
+  const { attempt, error } = await attemptAt(run, next, {
+    call,
+    checkpoint: (result) => completed(run, next, result),
+  });
+  if (!attempt.isWritten) await failed(run, next, error, attempt.hasActed);
+}
+
+/** Says that an action is begun, where the checkpoint before has not. */
+export async function begin(run: SagaRun, next: Action): Promise<void> {
+  if (next.isOpen) return;
+  const status = next.type === "act" ? "running" : "compensating";
+  await run.write({ entries: [run.begin(next)], status });
+}
+
+/** How {@linkcode attemptAt} runs a part of a step. */
+interface AttemptOptions {
+  /** Asks the handler. @default at once */
+  readonly call?: ((act: () => Promise<unknown>) => Promise<unknown>) | undefined;
+  /** What is added to the context of the step. @default nothing */
+  readonly additions?: object | undefined;
+  /** What is to be written when the handler has succeeded. */
+  readonly checkpoint: (result: unknown) => Checkpoint;
+}
+
+/**
+ * Runs a part of a step within its middlewares, and writes the checkpoint as the commit of that: what it
+ * emits is stored with it, or dispatched after it.
+ *
+ * @throws What keeps the checkpoint from being written, save for a refusal.
+ */
+export async function attemptAt(
+  run: SagaRun,
+  next: Action,
+  { call = (act) => act(), additions, checkpoint }: AttemptOptions,
+): Promise<{ readonly attempt: Attempt; readonly error: unknown }> {
+  const { id, program } = run;
+  const { step, part, attempt: number } = next;
+  const name = step.description.id;
+  const idempotencyKey = idempotencyKeyOf(id, name, part);
+  const attempt: Attempt = { hasBegun: false, hasActed: false, isWritten: false };
+  const around: Middleware = async (_context, inner: Next<object>) => {
+    attempt.hasBegun = true;
+    const messages: Envelope[] = [];
+    const unitOfWork = {
+      store(envelopes: readonly Envelope[]) {
+        messages.push(...envelopes);
+        return Promise.resolve();
+      },
+    };
+    const added = { sagaId: id, step: name, attempt: number, idempotencyKey, ...additions };
+    const result = await call(() => inner({ ...added, unitOfWork }));
+    attempt.hasActed = true;
+    const change = checkpoint(result);
+    await run.write(messages.length === 0 ? change : { ...change, messages });
+    attempt.isWritten = true;
+  };
+  const runPart = program.run(step.describe(part), next.type);
+  const message = run.messageOf(
+    typeOf(program.name, name),
+    idempotencyKey,
+    JSON.parse(run.context),
+  );
+  try {
+    await runPart?.(message, around, run.signal);
+    return { attempt, error: undefined };
+  } catch (error) {
+    if (attempt.isWritten) run.lateErrors.push(error); // of events that follow
+    else if (run.signal.aborted || !attempt.hasBegun || isOutage(error, attempt)) throw error;
+    return { attempt, error };
+  }
+}
+
+/** The storage did not take the checkpoint, and not as it could not be taken. */
+function isOutage(error: unknown, { hasActed }: Attempt): boolean {
+  if (!hasActed) return false;
+  const { code } = Object(error) as { readonly code?: unknown };
+  const isRefusal = error instanceof TypeError || error instanceof RangeError ||
+    code === "transaction_too_large" || code === "message_encode";
+  return !isRefusal;
+}
+
+/** The checkpoint of an act that has succeeded. */
+function completed(run: SagaRun, next: Action, result: unknown): Checkpoint {
+  const action = actionOf(next);
+  const done = { hasProgressed: true, error: null } as const;
+  if (result === undefined || result === null) {
+    return { ...run.following([{ ...action, status: "completed" }]), ...done };
+  }
+  if (typeof result !== "object" || Array.isArray(result)) {
+    throw new TypeError(
+      `Cannot add the result of step "${action.step}" to the context as it is no object`,
+    );
+  }
+  const text = JSON.stringify(result);
+  const context = JSON.stringify({ ...JSON.parse(run.context), ...JSON.parse(text) });
+  return { ...run.following([{ ...action, status: "completed", result: text }]), ...done, context };
+}
+
+async function failed(
+  run: SagaRun,
+  next: Action,
+  error: unknown,
+  hasActed: boolean,
+): Promise<void> {
+  const { step, part, attempt } = next;
+  const { secondary, fallback } = step.description as ActingStep;
+  const isUnknown = hasActed || (run.isInherited && next.isOpen) || isInterruption(error);
+  const text = textOf(error);
+  const entry = (status: Entry["status"]): Entry => ({
+    ...actionOf(next),
+    status: isUnknown ? "unknown" : status,
+    error: text,
+  });
+  const { retry } = step.describe(part) as StepPart;
+  if (retry !== undefined && attempt < retry.maxAttempts && retry.when(error)) {
+    return await postpone(run, entry("retrying"), text, retry.backoff(attempt));
+  }
+  const entries = [entry("failed")];
+  if (part === "primary" && secondary !== undefined && allows(fallback, error)) {
+    const next = { ...entry("retrying") };
+    run.progress.apply(next);
+    const started: Entry = { ...startOf(step.description.id, "secondary"), status: "started" };
+    run.progress.apply(started);
+    return await run.write({ entries: [next, started], error: text });
+  }
+  run.cause = error;
+  for (const one of entries) run.progress.apply(one);
+  await run.write(turnBack(run, entries, `Step "${step.description.id}": ${text}`));
+}
+
+function startOf(step: string, part: PartName): Omit<Entry, "status"> {
+  return part === "primary"
+    ? { action: "act", step, attempt: 1 }
+    : { action: "act", step, attempt: 1, part };
+}
+
+/** Writes that something is to be tried again, after a while. */
+export async function postpone(
+  run: SagaRun,
+  entry: Entry,
+  error: string,
+  delayMs: number,
+): Promise<void> {
+  run.progress.apply(entry);
+  const resumeInMs = Math.max(0, delayMs);
+  const isReleased = resumeInMs > 0 && !run.parts.waits;
+  await run.write({ entries: [entry], error, resumeInMs, isReleased });
+  if (isReleased) run.end = { type: "left", reason: new DOMException(error, "AbortError") };
+  else run.delayMs = resumeInMs;
+}
+
+/** Whether a time limit has passed or something was cancelled, so that nobody knows what has been done. */
+function isInterruption(error: unknown): boolean {
+  const { name } = Object(error) as { readonly name?: unknown };
+  return name === "TimeoutError" || name === "AbortError";
+}
+
+function allows({ when }: ActingStep["fallback"], error: unknown): boolean {
+  return error instanceof CircuitOpenError || when === undefined || when(error);
+}
+
+/** Asks through a circuit breaker. An error that the secondary may not answer is an answer to it. */
+async function guarded(
+  breaker: NonNullable<ActingStep["fallback"]["circuitBreaker"]>,
+  act: () => Promise<unknown>,
+  when: ((error: unknown) => boolean) | undefined,
+): Promise<unknown> {
+  let answer: { readonly error: unknown } | undefined;
+  const result = await breaker.call(async () => {
+    try {
+      return await act();
+    } catch (error) {
+      if (when?.(error) !== false) throw error;
+      answer = { error };
+      return undefined;
+    }
+  });
+  if (answer !== undefined) throw answer.error;
+  return result;
+}
