@@ -18,8 +18,9 @@ import type { AnySaga } from "./definition.ts";
 import type { SagaItem } from "./items.ts";
 import { itemOf } from "./item_of.ts";
 import { Keeper } from "./keeper.ts";
-import { metadataText } from "./metadata.ts";
+import { metadataIn, metadataText } from "./metadata.ts";
 import { SagaProgram } from "./program.ts";
+import { SagaContext } from "./saga_context.ts";
 import { SagaProgress } from "./progress.ts";
 import { failureOf, outcomeOf } from "./report.ts";
 import {
@@ -123,18 +124,13 @@ export class SagaEngine implements SagaRunner {
       entries.push({ number: 1, action: "act", step, status: "started", attempt: 1 });
     }
     const { id } = metadata;
-    const saga = {
-      id,
-      name: program.name,
-      version: program.version,
-      status: "running",
-      context: contextText(message.type, message.data),
-      metadata: metadataText(metadata),
-    } as const;
+    const saga = { id, name: program.name, version: program.version, status: "running" } as const;
+    const context = contextOf(message.type, message.data);
+    const stored = { ...saga, context: context.text, metadata: metadataText(metadata), entries };
     const owner = this.nextOwner();
     const { leaseMs } = this;
-    if (!await this.host.store.create({ ...saga, entries }, { owner, leaseMs })) return undefined;
-    const record = { ...saga, owner, revision: 1, error: undefined, signals: 0 };
+    if (!await this.host.store.create(stored, { owner, leaseMs })) return undefined;
+    const record = { ...saga, context, metadata, owner, revision: 1, error: undefined, signals: 0 };
     return new SagaRun(this.#parts(true), program, { record, log: entries });
   }
 
@@ -149,7 +145,12 @@ export class SagaEngine implements SagaRunner {
     }
     try {
       return new SagaRun(this.#parts(waits), program, {
-        record: { ...record, owner: owner ?? "" },
+        record: {
+          ...record,
+          owner: owner ?? "",
+          context: new SagaContext(record.context, JSON.parse(record.context)),
+          metadata: metadataIn(record.metadata, record.id),
+        },
         log,
       });
     } catch (error) {
@@ -212,7 +213,7 @@ export class SagaEngine implements SagaRunner {
     } catch (error) {
       if (!(error instanceof SagaIncompatibleError)) throw error;
     }
-    return outcomeOf(record, progress);
+    return outcomeOf({ ...record, context: JSON.parse(record.context) }, progress);
   }
 
   /** Gives what a saga does as its log tells it, whoever goes on with it; and how it stands then. */
@@ -363,9 +364,9 @@ function settledAnswer(outcome: SagaOutcome, cause?: unknown): SagaOutcome {
   throw failureOf(outcome, cause);
 }
 
-function contextText(type: string, data: unknown): string {
+function contextOf(type: string, data: unknown): SagaContext {
   const text: string | undefined = JSON.stringify(data);
-  if (text?.startsWith("{") === true) return text;
+  if (text?.startsWith("{") === true) return new SagaContext(text, data);
   throw new TypeError(`Cannot start saga "${type}" as its context is no object`);
 }
 

@@ -16,8 +16,8 @@ import { runCompensation } from "./compensation.ts";
 import { checkpointed } from "./checkpointed.ts";
 import { itemOf } from "./item_of.ts";
 import type { SagaItem } from "./items.ts";
-import { metadataIn } from "./metadata.ts";
 import type { SagaProgram } from "./program.ts";
+import type { SagaContext } from "./saga_context.ts";
 import { type NextAction, SagaProgress } from "./progress.ts";
 import { outcomeOf } from "./report.ts";
 import type { RunParts } from "./run_parts.ts";
@@ -28,7 +28,8 @@ import { runWait } from "./wait.ts";
 export type Entry = Omit<NewSagaLogEntry, "number">;
 
 /** What a checkpoint writes, before its entries are numbered. */
-export interface Checkpoint extends Omit<SagaChange, "entries" | "leaseMs"> {
+export interface Checkpoint extends Omit<SagaChange, "entries" | "leaseMs" | "context"> {
+  readonly context?: SagaContext | undefined;
   readonly entries?: readonly Entry[];
   /** Whether nobody has the saga any more from here on. @default {false} */
   readonly isReleased?: boolean;
@@ -58,7 +59,7 @@ export class SagaRun {
   /** Aborts when somebody else has the saga. */
   readonly signal: AbortSignal;
   progress: SagaProgress;
-  context: string;
+  context: SagaContext;
   status: SagaStatus;
   revision: number;
   error: string | undefined;
@@ -75,8 +76,8 @@ export class SagaRun {
   isWriting = false;
   /** What events that followed from steps have failed with. */
   readonly lateErrors: unknown[] = [];
-  /** Progress that nobody has taken yet. */
-  items: SagaItem[] = [];
+  /** How much of the log nobody has taken yet as progress. */
+  #taken: number;
   readonly #log: NewSagaLogEntry[];
   readonly #lost = new AbortController();
   #signals: number;
@@ -97,7 +98,7 @@ export class SagaRun {
     this.program = program;
     this.id = record.id;
     this.owner = record.owner;
-    this.metadata = metadataIn(record.metadata, record.id);
+    this.metadata = record.metadata;
     this.signal = this.#lost.signal;
     this.progress = new SagaProgress(program.steps, log);
     this.context = record.context;
@@ -107,6 +108,7 @@ export class SagaRun {
     this.isInherited = record.revision > 1;
     this.keptAtMs = parts.host.clock.now();
     this.#log = [...log];
+    this.#taken = log.length;
     this.#signals = record.signals;
   }
 
@@ -215,18 +217,22 @@ export class SagaRun {
    */
   async write(checkpoint: Checkpoint): Promise<void> {
     const { leaseMs } = this.parts;
-    const { entries = [], isReleased = false, patienceMs = leaseMs, ...rest } = checkpoint;
+    const { entries = [], isReleased = false, patienceMs = leaseMs, context, ...rest } = checkpoint;
     const first = this.#log.length + 1;
     const numbered = entries.map((entry, n) => ({ number: first + n, ...entry }));
-    const change: SagaChange = { ...rest, entries: numbered, leaseMs: isReleased ? 0 : leaseMs };
+    const change: SagaChange = {
+      ...rest,
+      context: context?.text,
+      entries: numbered,
+      leaseMs: isReleased ? 0 : leaseMs,
+    };
     const last = first + numbered.length - 1;
     let hold: SagaHold | undefined;
     this.isWriting = true;
     try {
-      hold = await checkpointed(this.parts, this, change, last, patienceMs);
+      hold = await this.parts.host.store.checkpoint(this.id, this.revision, change);
     } catch (error) {
-      this.progress = new SagaProgress(this.program.steps, this.#log);
-      throw error;
+      hold = await this.#resolved(error, change, { last, patienceMs });
     } finally {
       this.isWriting = false;
     }
@@ -234,7 +240,22 @@ export class SagaRun {
       this.lose();
       throw this.signal.reason;
     }
+    if (context !== undefined) this.context = context;
     this.#written(change, numbered, hold);
+  }
+
+  /** Finds out what has become of a checkpoint that the storage has not answered. */
+  async #resolved(
+    error: unknown,
+    change: SagaChange,
+    options: { readonly last: number; readonly patienceMs: number },
+  ): Promise<SagaHold | undefined> {
+    try {
+      return await checkpointed(this.parts, this, change, { ...options, error });
+    } catch (error) {
+      this.progress = new SagaProgress(this.program.steps, this.#log);
+      throw error;
+    }
   }
 
   #written(change: SagaChange, entries: readonly NewSagaLogEntry[], hold: SagaHold): void {
@@ -242,37 +263,23 @@ export class SagaRun {
     this.#signals = hold.signals;
     this.#signalsSeen = Math.max(0, this.#signalsSeen - (change.consumed?.length ?? 0));
     this.keptAtMs = this.parts.host.clock.now();
-    this.context = change.context ?? this.context;
     this.status = change.status ?? this.status;
     if (change.error !== undefined) this.error = change.error ?? undefined;
-    this.#log.push(...entries);
-    for (const entry of entries) {
-      const item = itemOf(this.id, this.program.steps, entry);
-      if (item !== undefined) this.items.push(item);
-    }
+    for (const entry of entries) this.#log.push(entry);
     if (hasSagaEnded(this)) this.#announceEnd();
     this.parts.bus.notify(this.id);
   }
 
   /** Takes the progress that was made since it was last taken. */
   takeItems(): readonly SagaItem[] {
-    const { items } = this;
-    if (items.length > 0) this.items = [];
-    return items;
+    const entries = this.#log.slice(this.#taken);
+    this.#taken = this.#log.length;
+    return entries.flatMap((entry) => itemOf(this.id, this.program.steps, entry) ?? []);
   }
 
   /** What middlewares see of a step. */
-  messageOf(type: string, id: string, data: unknown): AnyMessage {
-    const { correlationId, traceparent, headers } = this.metadata;
-    const metadata = {
-      id,
-      time: new Date(this.parts.host.clock.now()),
-      correlationId,
-      causationId: this.id,
-      traceparent,
-      headers,
-    };
-    return { kind: "step", type, data, metadata };
+  messageOf(type: string, id: string): AnyMessage {
+    return new StepMessage(type, id, this);
   }
 
   /** How the saga stands. */
@@ -348,13 +355,50 @@ export class SagaRun {
   }
 }
 
+/** What middlewares see of a step. Its metadata is made when it is asked for. */
+class StepMessage implements AnyMessage {
+  readonly kind = "step";
+  readonly type: string;
+  readonly data: unknown;
+  readonly #id: string;
+  readonly #run: SagaRun;
+  #metadata: MessageMetadata | undefined;
+
+  constructor(type: string, id: string, run: SagaRun) {
+    this.type = type;
+    this.data = run.context.copy();
+    this.#id = id;
+    this.#run = run;
+  }
+
+  get metadata(): MessageMetadata {
+    if (this.#metadata === undefined) {
+      const { metadata: { correlationId, traceparent, headers }, id, parts } = this.#run;
+      const time = new Date(parts.host.clock.now());
+      this.#metadata = {
+        id: this.#id,
+        time,
+        correlationId,
+        causationId: id,
+        traceparent,
+        headers,
+      };
+    }
+    return this.#metadata;
+  }
+}
+
 /** What is needed of a record to take a saga up. */
 export type RunRecord =
   & Pick<
     SagaRecord,
-    "id" | "context" | "status" | "revision" | "error" | "signals" | "metadata"
+    "id" | "status" | "revision" | "error" | "signals"
   >
-  & { readonly owner: string };
+  & {
+    readonly owner: string;
+    readonly context: SagaContext;
+    readonly metadata: MessageMetadata;
+  };
 
 /** The part of an entry that names an action. */
 export function actionOf(

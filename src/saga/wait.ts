@@ -40,7 +40,7 @@ async function take(run: SagaRun, next: Action, { id, data }: SagaSignal): Promi
   const { entries: more = [], ...rest } = run.following([
     { ...actionOf(next), status: "completed", ...(isObject ? { result: data } : {}) },
   ]);
-  const context = isObject ? JSON.stringify({ ...JSON.parse(run.context), ...result }) : undefined;
+  const context = isObject && data !== undefined ? run.context.with(result, data) : undefined;
   await run.write({
     ...rest,
     entries: [...entries, ...more],
