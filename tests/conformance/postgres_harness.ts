@@ -18,7 +18,7 @@ const TIMES: ReadonlyArray<readonly [table: string, ...columns: string[]]> = [
   ["inbox", "touched_at"],
   ["inbox_key", "until", "touched_at"],
   ["inbox_dead", "died_at"],
-  ["saga", "until", "resume_at", "not_before", "due_at", "created_at", "updated_at", "ended_at"],
+  ["saga", "until", "resume_at", "not_before", "due_at", "created_at", "updated_at"],
   ["saga_log", "at"],
   ["saga_signal", "at"],
 ];

@@ -20,7 +20,6 @@ import {
 import type { PostgresQuery, PostgresRow } from "./client.ts";
 import { Grouping } from "./grouping.ts";
 import type { PostgresNames } from "./names.ts";
-import { MAX_AGE_MS } from "./purge.ts";
 import {
   type GroupedCheckpoint,
   groupedCheckpointStatement,
@@ -28,7 +27,7 @@ import {
   groupedCreateStatement,
 } from "./saga_groups.ts";
 import { listStatement } from "./saga_list.ts";
-import { keyText, msText } from "./saga_parameters.ts";
+import { intervalText, keyText, msText } from "./saga_parameters.ts";
 import { holdOf, logOf, recordOf, signalOf } from "./saga_rows.ts";
 import { type SagaStatements, sagaStatements } from "./saga_statements.ts";
 import { checkpointStatement, createStatement } from "./saga_writes.ts";
@@ -105,8 +104,8 @@ export class PostgresSagas implements SagaStore {
   }
 
   async claim(id: string, lease: SagaLease): Promise<SagaSnapshot | undefined> {
-    const leaseMs = msText(sagaLeaseMsOf(lease));
-    const parameters = [storable(id), storable(lease.owner), leaseMs];
+    const leaseMs = sagaLeaseMsOf(lease);
+    const parameters = [storable(id), storable(lease.owner), intervalText(leaseMs)];
     const [row] = await this.#query(this.#statements.claim, parameters);
     return row && await this.#claimed(row);
   }
@@ -115,10 +114,11 @@ export class PostgresSagas implements SagaStore {
     const { leaseMs, limit, idleMs, backoffMs, maxBackoffMs } = sagaClaimNumbersOf(options);
     const rows = await this.#freshQuery(this.#statements.claimDue, [
       storable(options.owner),
-      msText(leaseMs),
+      intervalText(leaseMs),
       arrayLiteral(options.names.map(storable)),
       String(limit),
-      ...[idleMs, backoffMs, maxBackoffMs].map(msText),
+      intervalText(idleMs),
+      ...[backoffMs, maxBackoffMs].map(msText),
     ]);
     const snapshots = await Promise.all(rows.map((row) => this.#claimed(row)));
     return snapshots.filter((snapshot) => snapshot !== undefined);
@@ -151,7 +151,8 @@ export class PostgresSagas implements SagaStore {
     const rows = await this.#query(this.#statements.keep, [
       arrayLiteral(ids),
       arrayLiteral(revisions),
-      msText(leaseMs),
+      intervalText(leaseMs),
+      intervalText(leaseMs / 2),
     ]);
     const kept = new Map(rows.map((row) => [String(row.id), holdOf(row)]));
     return holds.map(({ revision }, n) => {
@@ -199,9 +200,9 @@ export class PostgresSagas implements SagaStore {
   }
 
   async purge(options: PurgeOptions): Promise<number> {
-    const ageMs = Math.min(purgeAgeMsOf(options), MAX_AGE_MS);
+    const ageMs = purgeAgeMsOf(options);
     const limit = purgeLimitOf(options);
-    const parameters = [String(ageMs), String(limit)];
+    const parameters = [intervalText(ageMs), String(limit)];
     const [row] = await this.#freshQuery(this.#statements.purge, parameters);
     return Number(row?.count);
   }
@@ -220,7 +221,7 @@ export class PostgresSagas implements SagaStore {
   async #checkpoint(item: GroupedCheckpoint): Promise<SagaHold | undefined> {
     const { text, parameters } = checkpointStatement(this.#parts, item, item.change);
     const [row] = await this.#query(text, parameters);
-    return row && holdOf(row);
+    return row && { revision: item.revision + 1, signals: Number(row.signals) };
   }
 
   async #checkpointAll(

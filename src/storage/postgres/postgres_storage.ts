@@ -61,7 +61,6 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
   /**
    * Sagas and their logs. Only the clock of the database counts. Those that could be claimed are found
    * the oldest first by a time that may be early by half of the lease with which they were last written.
-   * Signals that came late are counted as long as their saga is kept.
    */
   readonly sagas: SagaStore;
   /**

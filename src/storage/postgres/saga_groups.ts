@@ -6,8 +6,8 @@ import {
   MESSAGE_VALUES,
 } from "./append_statement.ts";
 import type { PostgresNames } from "./names.ts";
-import { keyText, msText } from "./saga_parameters.ts";
-import { ENDED, ENTRY_RECORD, ENTRY_VALUES, entryRecord, logInto, msSql, NOW } from "./saga_sql.ts";
+import { intervalText, keyText } from "./saga_parameters.ts";
+import { ENDED, ENTRY_RECORD, ENTRY_VALUES, entryRecord, logInto, NOW } from "./saga_sql.ts";
 import { type Statement, storable, wellFormed } from "./statement.ts";
 
 /** A saga that is to be started. */
@@ -45,27 +45,27 @@ export function groupedCreateStatement(
     c: wellFormed(saga.context),
     m: wellFormed(saga.metadata),
     o: storable(lease.owner),
-    l: msText(sagaLeaseMsOf(lease)),
+    l: intervalText(sagaLeaseMsOf(lease)),
   }));
   const entries = items.flatMap(({ saga }, k) =>
     saga.entries.map((entry) => ({ k, ...entryRecord(entry) }))
   );
-  const until = `${NOW} + ${msSql("g.l")}`;
+  const until = `${NOW} + g.l`;
   return {
     text: `with g as materialized (
   select * from json_to_recordset($1::text::json) as r(
-    k integer, i text, n text, v bigint, s text, c text, m text, o text, l text)),
+    k integer, i text, n text, v bigint, s text, c text, m text, o text, l interval)),
 s as (
   insert into ${names.table("saga")}
-    (id, name, version, status, context, metadata, owner, until, due_at, ended_at, created_at, updated_at)
-  select g.i, g.n, g.v, g.s, g.c::json, g.m::json, g.o, ${until},
-    case when g.s in ${ENDED} then null else ${until} end,
-    case when g.s in ${PURGED} then ${NOW} end, ${NOW}, ${NOW}
+    (id, name, version, status, context, metadata, owner, until, has_ended, due_at,
+    created_at, updated_at)
+  select g.i, g.n, g.v, g.s, g.c::json, g.m::json, g.o, ${until}, g.s in ${ENDED},
+    case when g.s in ${PURGED} then ${NOW} when g.s <> 'failed' then ${until} end, ${NOW}, ${NOW}
   from g order by g.i on conflict (id) do nothing returning id),
 d as materialized (select g.k, s.id from s join g on g.i = s.id),
 l as (
   ${logInto(names)}
-  select d.id, ${ENTRY_VALUES}
+  select ${NOW}, d.id, ${ENTRY_VALUES}
   from json_to_recordset($2::text::json) as e(k integer, ${ENTRY_RECORD}) join d on d.k = e.k)
 select k from d`,
     parameters: [JSON.stringify(rows), JSON.stringify(entries)],
@@ -98,19 +98,17 @@ o as (
     n integer, j integer, ${MESSAGE_RECORD}) join s on s.k = r.n order by r.n, r.j)`;
   return {
     text: `with g as materialized (
-  select r.*, case when l > 0 then ${NOW} + ${msSql("l")} end as until,
-    case when w = 'Infinity' then 'infinity' else ${NOW} + ${
-      msSql("nullif(w, 'Infinity')")
-    } end as resume_at
+  select r.*, ${NOW} + l as until,
+    case when z then 'infinity' else ${NOW} + w end as resume_at
   from json_to_recordset($1::text::json) as r(
     k integer, i text, v integer, s text, c text, f boolean, e text, q boolean, p text, h boolean,
-    l double precision, w text)),
+    l interval, y interval, z boolean, w interval)),
 s as (
   update ${names.table("saga")} t set ${GROUPED_SETS}
   from g where t.id = g.i and t.revision = g.v returning t.id, g.k, t.revision, t.signals),
 l as (
   ${logInto(names)}
-  select s.id, ${ENTRY_VALUES}
+  select ${NOW}, s.id, ${ENTRY_VALUES}
   from json_to_recordset($2::text::json) as e(k integer, ${ENTRY_RECORD}) join s on s.k = e.k)${outbox}
 select k, revision, signals from s`,
     parameters,
@@ -130,17 +128,20 @@ function changeRecord({ id, revision, change }: GroupedCheckpoint, k: number): o
     q: parkedReason === undefined ? undefined : parkedReason !== null,
     p: parkedReason && storable(parkedReason),
     h: hasProgressed === true,
-    l: msText(leaseMs),
-    w: resumeInMs === Infinity ? "Infinity" : resumeInMs > 0 ? msText(resumeInMs) : undefined,
+    l: leaseMs > 0 ? intervalText(leaseMs) : undefined,
+    y: leaseMs > 0 ? intervalText(leaseMs / 2) : undefined,
+    z: resumeInMs === Infinity,
+    w: resumeInMs > 0 ? intervalText(resumeInMs) : undefined,
   };
 }
 
-const DUE = `greatest(${NOW}, g.until, g.resume_at, case when g.h then null else t.not_before end)`;
+/** Until when nobody claims it who looks for those that are due, as far as it does not stand in the lease. */
+const REST = "greatest(g.resume_at, case when g.h then null else t.not_before end)";
 
 /** As the single statement sets it, with whatever of it changes. */
 const GROUPED_SETS = `revision = t.revision + 1, updated_at = ${NOW},
     status = coalesce(g.s, t.status),
-    ended_at = case when g.s is null then t.ended_at when g.s in ${PURGED} then ${NOW} end,
+    has_ended = coalesce(g.s in ${ENDED}, t.has_ended),
     context = coalesce(g.c::json, t.context),
     error = case when g.f then g.e else t.error end,
     is_parked = coalesce(g.q, t.is_parked),
@@ -149,7 +150,10 @@ const GROUPED_SETS = `revision = t.revision + 1, updated_at = ${NOW},
     not_before = case when g.h then null else t.not_before end,
     owner = case when g.until is null then null else t.owner end,
     until = g.until, resume_at = g.resume_at,
-    due_at = case when coalesce(g.q, t.is_parked) or coalesce(g.s, t.status) in ${ENDED} then null
-      when t.due_at between ${DUE} - ${
-  msSql("g.l")
-} * 0.5 and ${DUE} then t.due_at else ${DUE} end`;
+    due_at = case
+      when g.s in ${PURGED} then ${NOW}
+      when g.s = 'failed' then null
+      when g.s is null and t.has_ended then t.due_at
+      when coalesce(g.q, t.is_parked) then null
+      when t.due_at between ${NOW} + g.y and g.until and ${REST} is null then t.due_at
+      else greatest(${NOW}, g.until, ${REST}) end`;

@@ -1,8 +1,8 @@
 import { type SagaFilter, sagaListNumbersOf, type SagaStatus } from "../mod.ts";
 import type { PostgresNames } from "./names.ts";
-import { msText, Parameters } from "./saga_parameters.ts";
+import { intervalText, Parameters } from "./saga_parameters.ts";
 import { sagaColumns } from "./saga_rows.ts";
-import { msSql, NOW } from "./saga_sql.ts";
+import { NOW } from "./saga_sql.ts";
 import { type Statement, storable } from "./statement.ts";
 
 const STATUSES: readonly SagaStatus[] = [
@@ -27,7 +27,7 @@ export function listStatement({ table }: PostgresNames, filter: SagaFilter): Sta
   const last = `order by position limit ${parameters.add(String(limit))}::integer`;
   const conditions = [
     `position > ${parameters.add(placeOf(after))}::bigint`,
-    `created_at <= ${NOW} - ${msSql(parameters.add(msText(minAgeMs)))}`,
+    `created_at <= ${NOW} - ${parameters.add(intervalText(minAgeMs))}::interval`,
   ];
   if (name !== undefined) conditions.push(`name = ${parameters.add(storable(name))}::text`);
   const wanted = status === undefined ? STATUSES : [status].flat();

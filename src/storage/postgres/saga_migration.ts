@@ -18,10 +18,11 @@ const SETTINGS = `
  * Sagas, their logs, and their mailboxes. Nothing refers to a saga by a foreign key, as that takes a
  * look and a lock for each row of a log.
  *
- * What changes with each step stands in no index, so that such a write touches none. `due_at` is when a
- * saga could be claimed by whoever looks for those that are due, and null if it has ended or is parked.
- * It may be too early by half a lease, so whoever reads it looks at `until`, `resume_at` and
- * `not_before` as well.
+ * What changes with each step stands in no index, so that such a write touches none; and no index has
+ * a condition, as each write would have to make it ready. `due_at` is when a saga could be claimed by
+ * whoever looks for those that are due, or when it was completed or compensated; null if it is parked
+ * or has failed. It may be too early by half a lease, so whoever reads it looks at `until`, `resume_at`
+ * and `not_before` as well.
  */
 export function sagaMigration({ table, index }: PostgresNames): readonly string[] {
   return [
@@ -32,13 +33,12 @@ export function sagaMigration({ table, index }: PostgresNames): readonly string[
   version bigint not null,
   status ${TEXT} not null,
   is_parked boolean not null default false,
+  has_ended boolean not null,
   revision integer not null default 1,
   attempts integer not null default 0,
   signals integer not null default 0,
-  late_signals integer not null default 0,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  ended_at timestamptz,
   until timestamptz,
   resume_at timestamptz,
   not_before timestamptz,
@@ -52,11 +52,11 @@ export function sagaMigration({ table, index }: PostgresNames): readonly string[
     `create index if not exists ${index("saga_state")}
   on ${table("saga")} (is_parked, status, position)`,
     `create index if not exists ${index("saga_due")}
-  on ${table("saga")} (due_at) where due_at is not null`,
-    `create index if not exists ${index("saga_ended")}
-  on ${table("saga")} (ended_at) where ended_at is not null`,
-    `create index if not exists ${index("saga_late")}
-  on ${table("saga")} (late_signals) where late_signals > 0`,
+  on ${table("saga")} (has_ended, due_at)`,
+    `create table if not exists ${table("saga_late")} (
+  id integer primary key,
+  count bigint not null
+) with (fillfactor = 50)`,
     `create table if not exists ${table("saga_log")} (
   saga ${TEXT} not null,
   number integer not null,

@@ -1,19 +1,19 @@
 import type { PostgresNames } from "./names.ts";
 import { logColumn, sagaColumns, SIGNAL_COLUMNS } from "./saga_rows.ts";
-import { ENDED, msSql, NOW } from "./saga_sql.ts";
+import { NOW } from "./saga_sql.ts";
 
 /** The texts of the statements of sagas that are always the same. */
 export interface SagaStatements {
   /** Id: the saga and its log. */
   readonly load: string;
-  /** Id, owner, lease in milliseconds: the saga and its log, and whether these do not belong together. */
+  /** Id, owner, lease: the saga and its log, and whether these do not belong together. */
   readonly claim: string;
   /**
-   * Owner, lease in milliseconds, names, limit, how long they were not written, backoff and its limit in
-   * milliseconds: as `claim`.
+   * Owner, lease, names, limit, how long they were not written, backoff and its limit in milliseconds:
+   * as `claim`.
    */
   readonly claimDue: string;
-  /** Ids, revisions, lease in milliseconds: the sagas that were kept. */
+  /** Ids, revisions, lease, half of that: the sagas that were kept. */
   readonly keep: string;
   /** Saga, id, name, data or null: a row if there is the saga, whether it has ended. */
   readonly signal: string;
@@ -21,7 +21,7 @@ export interface SagaStatements {
   readonly signals: string;
   /** How far to count. */
   readonly statistics: string;
-  /** Age in milliseconds, limit. */
+  /** Age, limit. */
   readonly purge: string;
 }
 
@@ -29,7 +29,7 @@ export interface SagaStatements {
 export function sagaStatements(names: PostgresNames): SagaStatements {
   return {
     load: `select ${sagaColumns("s")}, ${logColumn(names, "s.id")}
-from ${names.table("saga")} s where s.id = $1::text`,
+from ${names.table("saga")} s where s.id = $1`,
     claim: claimSql(names),
     claimDue: claimDueSql(names),
     keep: keepSql(names),
@@ -50,13 +50,19 @@ from c join ${names.table("saga")} o on o.id = c.id`;
 }
 
 function claimSql(names: PostgresNames): string {
-  const until = `${NOW} + ${msSql("$3")}`;
+  const until = `${NOW} + $3::interval`;
   return `with c as (
   update ${names.table("saga")} set revision = revision + 1, attempts = attempts + 1,
-    owner = $2::text, until = ${until},
-    due_at = case when due_at is not null then greatest(${until}, resume_at, not_before) end
-  where id = $1::text and (until is null or until <= ${NOW}) returning *)
+    owner = $2, until = ${until},
+    due_at = ${dueSql(until)}
+  where id = $1 and (until is null or until <= ${NOW}) returning *)
 ${claimed(names)}`;
+}
+
+/** `due_at` of a saga that somebody has until then. */
+function dueSql(until: string): string {
+  return `case when has_ended or is_parked then due_at
+    else greatest(${until}, resume_at, not_before) end`;
 }
 
 /** `due_at` may be too early, so it finds those that may be due, and the other times tell. */
@@ -64,15 +70,17 @@ function claimDueSql(names: PostgresNames): string {
   const saga = names.table("saga");
   const isOver = (column: string) => `(${column} is null or ${column} <= ${NOW})`;
   const backoff = `least($7::double precision, $6::double precision * 2 ^ least(attempts, 30))`;
-  const notBefore = `${NOW} + ${msSql("$2")} + ${msSql(`(${backoff})`)}`;
+  const until = `${NOW} + $2::interval`;
+  const notBefore = `${until} + ${backoff} * interval '1 millisecond'`;
   return `with due as materialized (
   select id from ${saga}
-  where due_at <= ${NOW} and ${["until", "resume_at", "not_before"].map(isOver).join(" and ")}
-    and name = any ($3::text[]) and updated_at <= ${NOW} - ${msSql("$5")}
+  where not has_ended and due_at <= ${NOW}
+    and ${["until", "resume_at", "not_before"].map(isOver).join(" and ")}
+    and name = any ($3::text[]) and updated_at <= ${NOW} - $5::interval
   order by due_at limit $4::integer for update skip locked),
 c as (
   update ${saga} set revision = revision + 1, attempts = attempts + 1,
-    owner = $1::text, until = ${NOW} + ${msSql("$2")},
+    owner = $1, until = ${until},
     not_before = ${notBefore}, due_at = greatest(${notBefore}, resume_at)
   where id = any (array(select id from due)) returning *)
 ${claimed(names)}
@@ -81,14 +89,14 @@ order by greatest(o.due_at, o.until, o.resume_at, o.not_before), o.position`;
 
 /** All who lock several sagas and wait do so in the order of their ids. */
 function keepSql({ table }: PostgresNames): string {
-  const lease = msSql("$3");
+  const until = `${NOW} + $3::interval`;
   return `with k as materialized (
   select s.id as k from unnest($1::text::text[], $2::text::integer[]) as g(id, revision)
   join ${table("saga")} s on s.id = g.id and s.revision = g.revision
   order by s.id for update of s)
-update ${table("saga")} set until = ${NOW} + ${lease},
-  due_at = case when due_at between ${NOW} + ${lease} * 0.5 and ${NOW} + ${lease} then due_at
-    when due_at is not null then greatest(${NOW} + ${lease}, resume_at, not_before) end
+update ${table("saga")} set until = ${until},
+  due_at = case when due_at between ${NOW} + $4::interval and ${until} then due_at
+    else ${dueSql(until)} end
 from k where id = k.k returning id, revision, signals`;
 }
 
@@ -100,20 +108,22 @@ function signalStatements({ table }: PostgresNames) {
   const saga = table("saga");
   return {
     signal: `with k as materialized (
-  select id as k, status in ${ENDED} as is_late from ${saga} where id = $1::text for update),
+  select id as k, has_ended as is_late from ${saga} where id = $1 for update),
 i as (
   insert into ${table("saga_signal")} (saga, id, name, data, at)
   select k.k, $2::text, $3::text, $4::text::json, ${NOW} from k where not is_late
-  on conflict (saga, id) do nothing returning 1)
+  on conflict (saga, id) do nothing returning 1),
+c as (
+  insert into ${table("saga_late")} as l (id, count) select 1, 1 from k where is_late
+  on conflict (id) do update set count = l.count + 1)
 update ${saga} set signals = signals + (select count(*) from i)::integer,
-  late_signals = late_signals + is_late::integer,
   resume_at = case when status = 'waiting' then ${NOW} else resume_at end,
-  due_at = case when status = 'waiting' and due_at is not null
+  due_at = case when status = 'waiting' and not is_parked
     then greatest(${NOW}, until, not_before) else due_at end
 from k where id = k.k returning is_late`,
     signals: `select ${SIGNAL_COLUMNS} from ${
       table("saga_signal")
-    } where saga = $1::text order by position`,
+    } where saga = $1 order by position`,
   };
 }
 
@@ -127,11 +137,10 @@ function statisticsSql({ table }: PostgresNames): string {
   );
   return `select ${counts.join(",\n  ")},
   ${count("is_parked")} as parked,
-  (select least(coalesce(sum(n), 0), $1::bigint) from (
-    select late_signals as n from ${saga} where late_signals > 0 ${limit}) r)::text as late,
+  coalesce((select least(count, $1::bigint) from ${table("saga_late")}), 0)::text as late,
   (select extract(epoch from ${NOW} - min(at)) * 1000 from (
     select greatest(due_at, until, resume_at, not_before) as at from ${saga}
-    where due_at <= ${NOW} order by due_at ${limit}) r where at <= ${NOW})::text as oldest`;
+    where not has_ended and due_at <= ${NOW} order by due_at ${limit}) r where at <= ${NOW})::text as oldest`;
 }
 
 /** What was written since the statement came in stays for the next time, as not all of its log is seen. */
@@ -139,8 +148,8 @@ function purgeSql({ table }: PostgresNames): string {
   const saga = table("saga");
   const isOld = (column: string) => `${column} = any (array(select id from old))`;
   return `with found as materialized (
-  select id, revision from ${saga} where ended_at <= ${NOW} - ${msSql("$1")}
-  order by ended_at limit $2::bigint for update skip locked),
+  select id, revision from ${saga} where has_ended and due_at <= ${NOW} - $1::interval
+  order by due_at limit $2::bigint for update skip locked),
 old as materialized (
   select s.id from found f join ${saga} s on s.id = f.id and s.revision = f.revision),
 l as (delete from ${table("saga_log")} where ${isOld("saga")}),
