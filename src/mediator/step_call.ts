@@ -7,6 +7,7 @@ import { dropReason, type Invoke } from "./run_frame.ts";
 import type { StepCall } from "./saga_port.ts";
 import type { LazyScope } from "./scope.ts";
 import { markStored } from "./unit.ts";
+import type { UnitOfWork } from "./unit_of_work.ts";
 import { Watch } from "./watch.ts";
 
 /** What running a part of a step needs of its application. */
@@ -20,6 +21,9 @@ export interface StepRuntime {
 }
 
 const NOTHING: readonly never[] = [];
+
+/** The unit of work that a step is; its notifications go with its checkpoint. */
+const STEP: UnitOfWork = { store: () => Promise.resolve() };
 
 /**
  * Runs a part of a step as a unit of work whose commit is {@linkcode StepCall.settle}: it gets the
@@ -36,6 +40,9 @@ export async function runStep(
   const scope = openScope();
   const watch = runtime.report && new Watch(runtime.report, () => runtime.now(), message);
   const frame = new Frame(runtime, message, scope, call.signal, undefined).add(call.additions);
+  // What handlers send from here becomes a part of it.
+  frame.ties.unit = frame;
+  frame.ties.work = STEP;
   let emitted: readonly Emission[] = NOTHING;
   let committed: readonly Emission[] = NOTHING;
   let envelopes: readonly Envelope[] = NOTHING;
@@ -45,12 +52,14 @@ export async function runStep(
     const result = await (call.guard === undefined ? invoke(frame) : call.guard(() =>
       begin(invoke, frame)
     ));
-    if (frame.close()) {
+    frame.close();
+    if (frame.hasEmissions) {
       await frame.encoded;
       emitted = frame.takeEmissions();
       committed = frame.takeCommitted();
       envelopes = await markStored(emitted);
     }
+    frame.ties.work = undefined;
     await call.settle(result, envelopes);
   } catch (error) {
     await fail(frame, error, [...committed]);

@@ -96,6 +96,11 @@ export class SagaEngine implements SagaRunner {
     return programs?.find((program) => program.version === version);
   }
 
+  /** Whether a version is newer than all that are known. */
+  isNewer(name: string, version: number): boolean {
+    return (this.#programs.get(name) ?? []).every((program) => program.version < version);
+  }
+
   async send(call: SagaCall): Promise<unknown> {
     const run = await this.begin(call);
     if (run === undefined) return await this.#drain(this.#attach(call));
@@ -139,9 +144,8 @@ export class SagaEngine implements SagaRunner {
     const { name, version, owner } = record;
     const program = this.program(name, version);
     if (program === undefined) {
-      const newest = Math.max(...(this.#programs.get(name) ?? []).map(({ version }) => version));
       const reason = `version ${version} of saga "${name}" is not known`;
-      return { type: newest >= version ? "unfit" : "unknown", reason };
+      return { type: this.isNewer(name, version) ? "unknown" : "unfit", reason };
     }
     try {
       return new SagaRun(this.#parts(waits), program, {
@@ -262,8 +266,9 @@ export class SagaEngine implements SagaRunner {
     }
   }
 
-  async #take({ record: { id } }: SagaSnapshot): Promise<SagaRun | undefined> {
+  async #take({ record: { id, name, version } }: SagaSnapshot): Promise<SagaRun | undefined> {
     const { store } = this.host;
+    if (this.isNewer(name, version)) return undefined; // another process knows it
     const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
     if (claimed === undefined) return undefined;
     const opened = this.open(claimed, { waits: true });

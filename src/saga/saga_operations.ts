@@ -77,8 +77,12 @@ export class SagaOperations implements Sagas {
     if (run instanceof SagaRun) {
       await engine.drive(run, signal);
       if (run.end?.type === "left") throw run.end.reason;
-    } else {
+    } else if (run.type === "unfit") {
       await engine.park(claimed, run.reason);
+    } else {
+      const { revision, resumeInMs } = claimed.record;
+      await engine.host.store.checkpoint(id, revision, { leaseMs: 0, resumeInMs });
+      throw new SagaIncompatibleError(run.reason);
     }
     return engine.outcomeOf(await engine.load(id));
   }

@@ -83,6 +83,8 @@ export class SagaRun {
   #signals: number;
   #signalsSeen = 0;
   #endDelay: (() => void) | undefined;
+  /** Whether something was begun, and nobody knows how it ended if this process does not say so. */
+  #isActing = false;
 
   /**
    * Takes up a saga that was just claimed.
@@ -139,8 +141,9 @@ export class SagaRun {
         await this.leave(reason.reason);
         return false;
       }
+      this.#isActing = true;
       await this.#run(next);
-      this.isInherited = false;
+      this.#isActing = this.isInherited = false;
     } catch (error) {
       if (!this.#lost.signal.aborted) throw error;
       this.end = { type: "lost", error: this.#lost.signal.reason };
@@ -153,7 +156,7 @@ export class SagaRun {
     if (this.end !== undefined) return;
     const next = this.progress.next();
     const entries: Entry[] = [];
-    if (next.type !== "end" && next.isOpen && !this.isInherited) {
+    if (next.type !== "end" && next.isOpen && !this.isInherited && !this.#isActing) {
       entries.push({ ...actionOf(next), status: "postponed" });
     }
     try {
