@@ -4,7 +4,8 @@ import { CircuitOpenError } from "../resilience/mod.ts";
 import type { ActingStep, StepPart } from "./description.ts";
 import { idempotencyKeyOf, typeOf } from "./program.ts";
 import type { NextAction, PartName } from "./progress.ts";
-import { actionOf, type Checkpoint, type Entry, type SagaRun, textOf } from "./saga_run.ts";
+import { actionOf, type Entry, textOf } from "./entry.ts";
+import type { Checkpoint, SagaRun } from "./saga_run.ts";
 import { turnBack } from "./turn_back.ts";
 
 type Action = NextAction & { readonly type: "act" | "compensate" };

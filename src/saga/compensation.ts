@@ -1,7 +1,8 @@
 import { attemptAt, begin, postpone } from "./act.ts";
 import type { StepPart } from "./description.ts";
 import type { NextAction } from "./progress.ts";
-import { actionOf, type SagaRun, textOf } from "./saga_run.ts";
+import { actionOf, textOf } from "./entry.ts";
+import type { SagaRun } from "./saga_run.ts";
 
 /** Has a step undone, and writes down what has become of that. */
 export async function runCompensation(

@@ -30,7 +30,8 @@ import {
   SagaNotFoundError,
 } from "./saga_errors.ts";
 import { SagaOperations } from "./saga_operations.ts";
-import { type Entry, SagaRun } from "./saga_run.ts";
+import type { Entry } from "./entry.ts";
+import { SagaRun } from "./saga_run.ts";
 
 /** Why a saga that was claimed cannot be gone on with. */
 export type Unfit =

@@ -20,7 +20,8 @@ import { SagaProgress, type StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
 import { SagaIncompatibleError, SagaNotFoundError, SagaOperationError } from "./saga_errors.ts";
-import { type Entry, SagaRun, TURN_BACK } from "./saga_run.ts";
+import type { Entry } from "./entry.ts";
+import { SagaRun, TURN_BACK } from "./saga_run.ts";
 
 /** What an operation writes. */
 interface Decision {

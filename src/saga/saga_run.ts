@@ -2,7 +2,6 @@ import type { AnyMessage, MessageMetadata } from "../message/mod.ts";
 import type { SagaOutcome } from "../mediator/mod.ts";
 import { sleep } from "../clock.ts";
 import {
-  errorText,
   hasSagaEnded,
   LeaseLostError,
   type NewSagaLogEntry,
@@ -14,6 +13,7 @@ import {
 import { runAct } from "./act.ts";
 import { runCompensation } from "./compensation.ts";
 import { checkpointed } from "./checkpointed.ts";
+import { actionOf, type Entry } from "./entry.ts";
 import { itemOf } from "./item_of.ts";
 import type { SagaItem } from "./items.ts";
 import type { SagaProgram } from "./program.ts";
@@ -21,11 +21,9 @@ import type { SagaContext } from "./saga_context.ts";
 import { type NextAction, SagaProgress } from "./progress.ts";
 import { outcomeOf } from "./report.ts";
 import type { RunParts } from "./run_parts.ts";
+import { StepMessage } from "./step_message.ts";
 import { turnBack } from "./turn_back.ts";
 import { runWait } from "./wait.ts";
-
-/** An entry before it has its number. */
-export type Entry = Omit<NewSagaLogEntry, "number">;
 
 /** What a checkpoint writes, before its entries are numbered. */
 export interface Checkpoint extends Omit<SagaChange, "entries" | "leaseMs" | "context"> {
@@ -358,39 +356,6 @@ export class SagaRun {
   }
 }
 
-/** What middlewares see of a step. Its metadata is made when it is asked for. */
-class StepMessage implements AnyMessage {
-  readonly kind = "step";
-  readonly type: string;
-  readonly data: unknown;
-  readonly #id: string;
-  readonly #run: SagaRun;
-  #metadata: MessageMetadata | undefined;
-
-  constructor(type: string, id: string, run: SagaRun) {
-    this.type = type;
-    this.data = run.context.copy();
-    this.#id = id;
-    this.#run = run;
-  }
-
-  get metadata(): MessageMetadata {
-    if (this.#metadata === undefined) {
-      const { metadata: { correlationId, traceparent, headers }, id, parts } = this.#run;
-      const time = new Date(parts.host.clock.now());
-      this.#metadata = {
-        id: this.#id,
-        time,
-        correlationId,
-        causationId: id,
-        traceparent,
-        headers,
-      };
-    }
-    return this.#metadata;
-  }
-}
-
 /** What is needed of a record to take a saga up. */
 export type RunRecord =
   & Pick<
@@ -402,18 +367,3 @@ export type RunRecord =
     readonly context: SagaContext;
     readonly metadata: MessageMetadata;
   };
-
-/** The part of an entry that names an action. */
-export function actionOf(
-  { type, step, part, attempt }: NextAction & { readonly type: "act" | "compensate" },
-): Omit<Entry, "status"> {
-  const { id } = step.description;
-  return part === "primary"
-    ? { action: type, step: id, attempt }
-    : { action: type, step: id, attempt, part };
-}
-
-/** The text of what something has failed with. */
-export function textOf(error: unknown): string {
-  return errorText(error) || "something that has no text";
-}

@@ -1,7 +1,8 @@
 import type { SagaSignal } from "../storage/mod.ts";
 import type { WaitingStep } from "./description.ts";
 import type { NextAction } from "./progress.ts";
-import { actionOf, type Entry, type SagaRun } from "./saga_run.ts";
+import { actionOf, type Entry } from "./entry.ts";
+import type { SagaRun } from "./saga_run.ts";
 import { turnBack } from "./turn_back.ts";
 
 type Action = NextAction & { readonly type: "act" | "compensate" };
