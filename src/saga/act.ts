@@ -174,7 +174,8 @@ export async function postpone(
   run.progress.apply(entry);
   const resumeInMs = Math.max(0, delayMs);
   const isReleased = resumeInMs > 0 && !run.parts.waits;
-  await run.write({ entries: [entry], error, resumeInMs, isReleased });
+  // The attempts of a step have a budget of their own: that of recoveries is for what never gets so far.
+  await run.write({ entries: [entry], error, resumeInMs, isReleased, hasProgressed: true });
   if (isReleased) run.end = { type: "left", reason: new DOMException(error, "AbortError") };
   else run.delayMs = resumeInMs;
 }
