@@ -116,7 +116,7 @@ function completed(run: SagaRun, next: Action, result: unknown): Checkpoint {
   if (result === undefined || result === null) {
     return { ...run.following([{ ...action, status: "completed" }]), ...done };
   }
-  if (typeof result !== "object" || Array.isArray(result)) {
+  if (typeof result !== "object" || Array.isArray(result) || !isObjectAsJson(result)) {
     throw new TypeError(
       `Cannot add the result of step "${action.step}" to the context as it is no object`,
     );
@@ -124,6 +124,11 @@ function completed(run: SagaRun, next: Action, result: unknown): Checkpoint {
   const text = JSON.stringify(result);
   const context = JSON.stringify({ ...JSON.parse(run.context), ...JSON.parse(text) });
   return { ...run.following([{ ...action, status: "completed", result: text }]), ...done, context };
+}
+
+/** Whether a result says of itself that it is something else in JSON, as dates do. */
+function isObjectAsJson(result: object): boolean {
+  return !("toJSON" in result) || JSON.stringify(result)?.startsWith("{") === true;
 }
 
 async function failed(
@@ -142,7 +147,9 @@ async function failed(
     error: text,
   });
   const { retry } = step.describe(part) as StepPart;
-  if (retry !== undefined && attempt < retry.maxAttempts && retry.when(error)) {
+  const isKeptAway = secondary !== undefined && error instanceof CircuitOpenError;
+  const isRetried = retry !== undefined && attempt < retry.maxAttempts && retry.when(error);
+  if (isRetried && !isKeptAway) {
     return await postpone(run, entry("retrying"), text, retry.backoff(attempt));
   }
   const entries = [entry("failed")];
