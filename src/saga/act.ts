@@ -119,7 +119,7 @@ function completed(run: SagaRun, next: Action, result: unknown): Checkpoint {
   if (result === undefined || result === null) {
     return { ...run.following([{ ...action, status: "completed" }]), ...done };
   }
-  if (typeof result !== "object" || Array.isArray(result)) {
+  if (typeof result !== "object" || Array.isArray(result) || !isObjectAsJson(result)) {
     throw new TypeError(
       `Cannot add the result of step "${action.step}" to the context as it is no object`,
     );
@@ -127,6 +127,11 @@ function completed(run: SagaRun, next: Action, result: unknown): Checkpoint {
   const text = JSON.stringify(result);
   const context = run.context.with(result, text);
   return { ...run.following([{ ...action, status: "completed", result: text }]), ...done, context };
+}
+
+/** Whether a result says of itself that it is something else in JSON, as dates do. */
+function isObjectAsJson(result: object): boolean {
+  return !("toJSON" in result) || JSON.stringify(result)?.startsWith("{") === true;
 }
 
 async function failed(
@@ -145,7 +150,9 @@ async function failed(
     error: text,
   });
   const { retry } = step.describe(part) as StepPart;
-  if (retry !== undefined && attempt < retry.maxAttempts && retry.when(error)) {
+  const isKeptAway = secondary !== undefined && error instanceof CircuitOpenError;
+  const isRetried = retry !== undefined && attempt < retry.maxAttempts && retry.when(error);
+  if (isRetried && !isKeptAway) {
     return await postpone(run, entry("retrying"), text, retry.backoff(attempt));
   }
   const entries = [entry("failed")];
@@ -177,7 +184,8 @@ export async function postpone(
   run.progress.apply(entry);
   const resumeInMs = Math.max(0, delayMs);
   const isReleased = resumeInMs > 0 && !run.parts.waits;
-  await run.write({ entries: [entry], error, resumeInMs, isReleased });
+  // The attempts of a step have a budget of their own: that of recoveries is for what never gets so far.
+  await run.write({ entries: [entry], error, resumeInMs, isReleased, hasProgressed: true });
   if (isReleased) run.end = { type: "left", reason: new DOMException(error, "AbortError") };
   else run.delayMs = resumeInMs;
 }

@@ -66,7 +66,7 @@ export class SagaRun {
   end: RunEnd | undefined;
   /** How long it has to wait before it goes on, in milliseconds. */
   delayMs = 0;
-  /** Whether the next action may have been begun by another process. */
+  /** Whether the next action may have been begun, by another process or before an outage in this one. */
   isInherited: boolean;
   /** When it was last written or kept. */
   keptAtMs: number;
@@ -143,7 +143,10 @@ export class SagaRun {
       await this.#run(next);
       this.#isActing = this.isInherited = false;
     } catch (error) {
-      if (!this.#lost.signal.aborted) throw error;
+      if (!this.#lost.signal.aborted) {
+        this.isInherited = true; // what is under way may have been begun, and have had its effect
+        throw error;
+      }
       this.end = { type: "lost", error: this.#lost.signal.reason };
     }
     return this.end === undefined;
@@ -238,6 +241,7 @@ export class SagaRun {
       this.isWriting = false;
     }
     if (hold === undefined) {
+      this.progress = new SagaProgress(this.program.steps, this.#log);
       this.lose();
       throw this.signal.reason;
     }
