@@ -81,8 +81,6 @@ export class SagaRun {
   #signals: number;
   #signalsSeen = 0;
   #endDelay: (() => void) | undefined;
-  /** Whether something was begun, and nobody knows how it ended if this process does not say so. */
-  #isActing = false;
 
   /**
    * Takes up a saga that was just claimed.
@@ -139,9 +137,8 @@ export class SagaRun {
         await this.leave(reason.reason);
         return false;
       }
-      this.#isActing = true;
       await this.#run(next);
-      this.#isActing = this.isInherited = false;
+      this.isInherited = false;
     } catch (error) {
       if (!this.#lost.signal.aborted) {
         this.isInherited = true; // what is under way may have been begun, and have had its effect
@@ -157,7 +154,7 @@ export class SagaRun {
     if (this.end !== undefined) return;
     const next = this.progress.next();
     const entries: Entry[] = [];
-    if (next.type !== "end" && next.isOpen && !this.isInherited && !this.#isActing) {
+    if (next.type !== "end" && next.isOpen && !this.isInherited) {
       entries.push({ ...actionOf(next), status: "postponed" });
     }
     try {
