@@ -61,7 +61,7 @@ s as (
     created_at, updated_at)
   select g.i, g.n, g.v, g.s, g.c::json, g.m::json, g.o, ${until}, g.s in ${ENDED},
     case when g.s in ${PURGED} then ${NOW} when g.s <> 'failed' then ${until} end, ${NOW}, ${NOW}
-  from g order by g.i on conflict (id) do nothing returning id),
+  from g order by g.i on conflict do nothing returning id),
 d as materialized (select g.k, s.id from s join g on g.i = s.id),
 l as (
   ${logInto(names)}
@@ -102,7 +102,7 @@ o as (
     case when z then 'infinity' else ${NOW} + w end as resume_at
   from json_to_recordset($1::text::json) as r(
     k integer, i text, v integer, s text, c text, f boolean, e text, q boolean, p text, h boolean,
-    l interval, y interval, z boolean, w interval)),
+    l interval, z boolean, w interval)),
 s as (
   update ${names.table("saga")} t set ${GROUPED_SETS}
   from g where t.id = g.i and t.revision = g.v returning t.id, g.k, t.revision, t.signals),
@@ -129,14 +129,10 @@ function changeRecord({ id, revision, change }: GroupedCheckpoint, k: number): o
     p: parkedReason && storable(parkedReason),
     h: hasProgressed === true,
     l: leaseMs > 0 ? intervalText(leaseMs) : undefined,
-    y: leaseMs > 0 ? intervalText(leaseMs / 2) : undefined,
     z: resumeInMs === Infinity,
     w: resumeInMs > 0 ? intervalText(resumeInMs) : undefined,
   };
 }
-
-/** Until when nobody claims it who looks for those that are due, as far as it does not stand in the lease. */
-const REST = "greatest(g.resume_at, case when g.h then null else t.not_before end)";
 
 /** As the single statement sets it, with whatever of it changes. */
 const GROUPED_SETS = `revision = t.revision + 1, updated_at = ${NOW},
@@ -154,6 +150,6 @@ const GROUPED_SETS = `revision = t.revision + 1, updated_at = ${NOW},
       when g.s in ${PURGED} then ${NOW}
       when g.s = 'failed' then null
       when g.s is null and t.has_ended then t.due_at
-      when coalesce(g.q, t.is_parked) then null
-      when t.due_at between ${NOW} + g.y and g.until and ${REST} is null then t.due_at
-      else greatest(${NOW}, g.until, ${REST}) end`;
+      when g.q then null
+      when g.until is not null and g.resume_at is null then least(t.due_at, g.until)
+      else greatest(${NOW}, g.until, g.resume_at, case when g.h then null else t.not_before end) end`;

@@ -19,10 +19,10 @@ const SETTINGS = `
  * look and a lock for each row of a log.
  *
  * What changes with each step stands in no index, so that such a write touches none; and no index has
- * a condition, as each write would have to make it ready. `due_at` is when a saga could be claimed by
- * whoever looks for those that are due, or when it was completed or compensated; null if it is parked
- * or has failed. It may be too early by half a lease, so whoever reads it looks at `until`, `resume_at`
- * and `not_before` as well.
+ * a condition, as each write would have to make it ready. `due_at` of a saga that has ended is when it
+ * did, as it is purged by that. Otherwise it is when the saga could be claimed by whoever looks for
+ * those that are due, or earlier: so whoever reads it looks at `until`, `resume_at`, `not_before` and
+ * `is_parked` as well.
  */
 export function sagaMigration({ table, index }: PostgresNames): readonly string[] {
   return [

@@ -95,7 +95,19 @@ function fieldSql(
   name: keyof NewSagaLogEntry,
   value: string | number | undefined,
 ): string {
-  if (value === undefined) return "null";
-  const isFree = name === "step" || name === "error";
-  return parameters.add(isFree ? storable(String(value)) : String(value));
+  switch (name) {
+    case "action":
+    case "status":
+    case "part":
+      return value === undefined ? "null" : wordSql(parameters, String(value));
+    case "attempt":
+      return value === 1 ? "1" : parameters.add(String(value));
+    default:
+      return value === undefined ? "null" : parameters.add(storable(String(value)));
+  }
+}
+
+/** One of a few words, which stands in the text: a parameter takes more. */
+export function wordSql(parameters: Parameters, word: string): string {
+  return /^[a-z_]+$/.test(word) ? `'${word}'` : parameters.add(word);
 }

@@ -74,7 +74,7 @@ function claimDueSql(names: PostgresNames): string {
   const notBefore = `${until} + ${backoff} * interval '1 millisecond'`;
   return `with due as materialized (
   select id from ${saga}
-  where not has_ended and due_at <= ${NOW}
+  where not has_ended and due_at <= ${NOW} and not is_parked
     and ${["until", "resume_at", "not_before"].map(isOver).join(" and ")}
     and name = any ($3::text[]) and updated_at <= ${NOW} - $5::interval
   order by due_at limit $4::integer for update skip locked),
@@ -140,7 +140,7 @@ function statisticsSql({ table }: PostgresNames): string {
   coalesce((select least(count, $1::bigint) from ${table("saga_late")}), 0)::text as late,
   (select extract(epoch from ${NOW} - min(at)) * 1000 from (
     select greatest(due_at, until, resume_at, not_before) as at from ${saga}
-    where not has_ended and due_at <= ${NOW} order by due_at ${limit}) r where at <= ${NOW})::text as oldest`;
+    where not has_ended and due_at <= ${NOW} and not is_parked order by due_at ${limit}) r where at <= ${NOW})::text as oldest`;
 }
 
 /** What was written since the statement came in stays for the next time, as not all of its log is seen. */
@@ -148,7 +148,7 @@ function purgeSql({ table }: PostgresNames): string {
   const saga = table("saga");
   const isOld = (column: string) => `${column} = any (array(select id from old))`;
   return `with found as materialized (
-  select id, revision from ${saga} where has_ended and due_at <= ${NOW} - $1::interval
+  select id, revision from ${saga} where has_ended and due_at <= ${NOW} - $1::interval and status <> 'failed'
   order by due_at limit $2::bigint for update skip locked),
 old as materialized (
   select s.id from found f join ${saga} s on s.id = f.id and s.revision = f.revision),

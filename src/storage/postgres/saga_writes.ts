@@ -9,7 +9,7 @@ import { appendFrom } from "./append_statement.ts";
 import { logFrom } from "./log_append.ts";
 import type { PostgresNames } from "./names.ts";
 import { intervalText, keyText, Parameters } from "./saga_parameters.ts";
-import { isPurged, logSql, NOW } from "./saga_sql.ts";
+import { isPurged, logSql, NOW, wordSql } from "./saga_sql.ts";
 import { arrayLiteral, type Statement, storable } from "./statement.ts";
 
 /**
@@ -25,16 +25,16 @@ export function createStatement(
 ): Statement {
   const parameters = new Parameters();
   const leaseMs = sagaLeaseMsOf(lease);
-  const texts = [keyText(id), keyText(name), String(version), status, context, metadata];
-  const [i, n, v, s, c, m] = texts.map((text) => parameters.add(text));
+  const texts = [keyText(id), keyText(name), String(version), context, metadata];
+  const [i, n, v, c, m] = texts.map((text) => parameters.add(text));
   const owner = parameters.add(storable(lease.owner));
   const until = `${NOW} + ${parameters.add(intervalText(leaseMs))}::interval`;
   const hasEnded = hasSagaEnded({ status });
   const create = `insert into ${names.table("saga")} (id, name, version, status, context, metadata,
   owner, until, has_ended, due_at, created_at, updated_at)
-values (${i}, ${n}, ${v}::bigint, ${s}, ${c}::json, ${m}::json,
-  ${owner}, ${until}, ${hasEnded}, ${hasEnded ? endSql(status) : until}, ${NOW}, ${NOW})
-on conflict (id) do nothing`;
+values (${i}, ${n}, ${v}::bigint, ${wordSql(parameters, status)}, ${c}::json, ${m}::json, ${owner},
+  ${until}, ${hasEnded}, ${hasEnded ? endSql(status) : until}, ${NOW}, ${NOW})
+on conflict do nothing`;
   const text = entries.length === 0 ? `${create} returning 1 as done` : `with s as (
 ${create} returning id)
 ${logSql(names, parameters, entries)} returning 1 as done`;
@@ -109,7 +109,7 @@ function setsOf(parameters: Parameters, change: SagaChange): string {
   const { status, context, error, parkedReason, hasProgressed } = change;
   const sets = [`revision = revision + 1, updated_at = ${NOW}`];
   if (status !== undefined) {
-    sets.push(`status = ${parameters.add(status)}, has_ended = ${hasSagaEnded({ status })}`);
+    sets.push(`status = ${wordSql(parameters, status)}, has_ended = ${hasSagaEnded({ status })}`);
   }
   if (context !== undefined) sets.push(`context = ${parameters.add(context)}::json`);
   if (error !== undefined) sets.push(`error = ${textSql(parameters, error)}`);
@@ -126,8 +126,12 @@ function textSql(parameters: Parameters, text: string | null): string {
   return text === null ? "null" : parameters.add(storable(text));
 }
 
+/**
+ * While somebody has the saga, `due_at` stays as it is unless it would be too late: it stands in an
+ * index, which is not to be written with each step.
+ */
 function timesOf(parameters: Parameters, change: SagaChange): readonly string[] {
-  const { leaseMs, resumeInMs = 0 } = change;
+  const { status, parkedReason, leaseMs, resumeInMs = 0, hasProgressed } = change;
   const inMs = (ms: number) => `${NOW} + ${parameters.add(intervalText(ms))}::interval`;
   const until = leaseMs > 0 ? inMs(leaseMs) : undefined;
   const resume = resumeInMs === Infinity
@@ -135,38 +139,30 @@ function timesOf(parameters: Parameters, change: SagaChange): readonly string[] 
     : resumeInMs > 0
     ? inMs(resumeInMs)
     : undefined;
+  const others = [resume, hasProgressed === true ? undefined : "not_before"];
+  const times = [until ?? NOW, ...others.filter((time) => time !== undefined)];
   return [
     `until = ${until ?? "null, owner = null"}`,
     `resume_at = ${resume ?? "null"}`,
-    `due_at = ${dueSql(change, until, resume, () => inMs(leaseMs / 2))}`,
+    `due_at = ${
+      until !== undefined && resume === undefined
+        ? leasedDueSql(change, until)
+        : dueSql(change, `greatest(${times.join(", ")})`)
+    }`,
   ];
 }
 
-/**
- * `due_at` with a lease stays as it is while it is not too early by more than half of that: it stands
- * in an index, which is not to be written with each step.
- */
-function dueSql(
-  { status, parkedReason, hasProgressed }: SagaChange,
-  until: string | undefined,
-  resume: string | undefined,
-  soonest: () => string,
-): string {
+function leasedDueSql(change: SagaChange, until: string): string {
+  const { status, parkedReason } = change;
+  const isPlain = (status === undefined || !hasSagaEnded({ status })) &&
+    typeof parkedReason !== "string";
+  return isPlain ? `least(due_at, ${until})` : dueSql(change, until);
+}
+
+function dueSql({ status, parkedReason }: SagaChange, due: string): string {
   if (status !== undefined && hasSagaEnded({ status })) return endSql(status);
-  const isParked = parkedReason === undefined ? undefined : parkedReason !== null;
-  const isBackedOff = hasProgressed !== true;
-  const times = [until ?? NOW, ...resume === undefined ? [] : [resume]];
-  if (isBackedOff) times.push("not_before");
-  const due = times.length === 1 ? times.join() : `greatest(${times.join(", ")})`;
-  const cases: string[] = [];
-  if (until !== undefined && resume === undefined && isParked !== true) {
-    const isFree = isBackedOff ? " and not_before is null" : "";
-    cases.push(`when due_at between ${soonest()} and ${until}${isFree} then due_at`);
-  }
-  if (status === undefined) cases.push("when has_ended then due_at");
-  if (isParked === undefined) cases.push("when is_parked then null");
-  if (isParked === true) return cases.length === 0 ? "null" : `case ${cases.join(" ")} end`;
-  return cases.length === 0 ? due : `case ${cases.join(" ")} else ${due} end`;
+  const changed = typeof parkedReason === "string" ? "null" : due;
+  return status !== undefined ? changed : `case when has_ended then due_at else ${changed} end`;
 }
 
 /** `due_at` of a saga that has ended. */
