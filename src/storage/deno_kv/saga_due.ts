@@ -1,0 +1,105 @@
+import { sagaBackoffMs, type SagaClaimNumbers, type SagaSnapshot } from "../mod.ts";
+import { keyText } from "./keys.ts";
+import { MAX_GET_MANY } from "./limits.ts";
+import { claimedSaga, dueAtMsOf, type SagaEntry } from "./saga_entry.ts";
+import type { FoundSaga, SagaTable, SagaTarget } from "./saga_table.ts";
+
+/** A saga that is due, since when. */
+interface DueSaga extends FoundSaga {
+  readonly dueMs: number;
+}
+
+/** Where a saga stands among those that may be due. */
+interface IndexedSaga {
+  readonly indexedMs: number;
+  readonly id: string;
+  readonly definition: string;
+}
+
+/** Claims sagas whose time has come, the one that was due first at the front. */
+export async function claimDueSagas(
+  table: SagaTable,
+  { names, owner, ...numbers }: SagaClaimNumbers & {
+    readonly names: readonly string[];
+    readonly owner: string;
+  },
+): Promise<readonly SagaSnapshot[]> {
+  const { leaseMs, limit, idleMs } = numbers;
+  const nowMs = table.database.clock.now();
+  const isClaimable = (saga: SagaEntry) =>
+    dueAtMsOf(saga) <= nowMs && saga.updatedAtMs <= nowMs - idleMs && names.includes(saga.name);
+  const definitions = new Set(await Promise.all(names.map(keyText)));
+  const claimed: SagaSnapshot[] = [];
+  for await (const some of dueSagas(table, nowMs, definitions)) {
+    const targets = some.filter(({ saga }) => isClaimable(saga)).slice(0, limit - claimed.length)
+      .map((found) => ({ id: found.id, known: found }));
+    const written = await table.change(targets, ({ saga }) => {
+      if (!isClaimable(saga)) return undefined; // another was faster
+      const next = claimedSaga(saga, owner, nowMs + leaseMs);
+      const notBeforeMs = next.untilMs + sagaBackoffMs(next.attempts, numbers);
+      return { next: { ...next, notBeforeMs } };
+    });
+    const snapshots = await Promise.all(written.map((found) => found && table.snapshot(found)));
+    claimed.push(...snapshots.filter((snapshot) => snapshot !== undefined));
+    if (claimed.length >= limit) break;
+  }
+  return claimed;
+}
+
+/** For how long the saga that is due the longest has been so; `undefined` if none is. */
+export async function oldestDueMsOf(table: SagaTable): Promise<number | undefined> {
+  const nowMs = table.database.clock.now();
+  for await (const [first] of dueSagas(table, nowMs)) {
+    if (first !== undefined) return nowMs - first.dueMs;
+  }
+  return undefined;
+}
+
+/**
+ * Finds the sagas that are due, a few at a time, in the order of the times since when they are. An index
+ * may tell an earlier time than that: then the saga comes later; or if it is not due, the index is put
+ * right, so that the next look does not find it again.
+ */
+async function* dueSagas(
+  table: SagaTable,
+  nowMs: number,
+  definitions?: ReadonlySet<string>,
+): AsyncGenerator<readonly DueSaga[], void, undefined> {
+  let found: DueSaga[] = [];
+  for await (const part of indexedSagas(table, nowMs, definitions)) {
+    const early: SagaTarget[] = [];
+    for (const known of await table.read(part.map(({ id }) => id))) {
+      if (known === undefined) continue;
+      const dueMs = dueAtMsOf(known.saga);
+      if (dueMs <= nowMs) found.push({ ...known, dueMs });
+      else early.push({ id: known.id, known });
+    }
+    await table.change(early, ({ saga }) => ({ next: saga }));
+    found.sort((a, b) => a.dueMs - b.dueMs);
+    const reachedMs = part.at(-1)?.indexedMs ?? nowMs;
+    const ready = found.filter(({ dueMs }) => dueMs <= reachedMs);
+    found = found.slice(ready.length);
+    if (ready.length > 0) yield ready;
+  }
+  if (found.length > 0) yield found;
+}
+
+/** Lists the sagas that may be due, as many at a time as are read at once. */
+async function* indexedSagas(
+  { database }: SagaTable,
+  nowMs: number,
+  definitions?: ReadonlySet<string>,
+): AsyncGenerator<readonly IndexedSaga[], void, undefined> {
+  const { keys } = database;
+  const range = { prefix: keys.sagasDue, end: keys.sagasDueFrom(nowMs + 1) };
+  let part: IndexedSaga[] = [];
+  for await (const { key } of database.walk(range, Infinity)) {
+    const [indexedMs, id, definition] = key.slice(-3);
+    if (definitions?.has(String(definition)) === false || !(Number(indexedMs) <= nowMs)) continue;
+    part.push({ indexedMs: Number(indexedMs), id: String(id), definition: String(definition) });
+    if (part.length < MAX_GET_MANY) continue;
+    yield part;
+    part = [];
+  }
+  if (part.length > 0) yield part;
+}
