@@ -1,7 +1,7 @@
 import { sagaBackoffMs, type SagaClaimNumbers, type SagaSnapshot } from "../mod.ts";
 import { keyText } from "./keys.ts";
 import { MAX_GET_MANY } from "./limits.ts";
-import { claimedSaga, dueAtMsOf, type SagaEntry } from "./saga_entry.ts";
+import { claimedSaga, comparePlaces, dueAtMsOf, type SagaEntry } from "./saga_entry.ts";
 import type { FoundSaga, SagaTable, SagaTarget } from "./saga_table.ts";
 
 /** A saga that is due, since when. */
@@ -75,7 +75,7 @@ async function* dueSagas(
       else early.push({ id: known.id, known });
     }
     await table.change(early, ({ saga }) => ({ next: saga }));
-    found.sort((a, b) => a.dueMs - b.dueMs);
+    found.sort((a, b) => a.dueMs - b.dueMs || comparePlaces(a.saga.place, b.saga.place));
     const reachedMs = part.at(-1)?.indexedMs ?? nowMs;
     const ready = found.filter(({ dueMs }) => dueMs <= reachedMs);
     found = found.slice(ready.length);

@@ -136,6 +136,11 @@ export function dueAtMsOf(saga: SagaEntry): number {
   return Math.max(saga.untilMs, saga.resumeAtMs, saga.notBeforeMs);
 }
 
+/** Which of two sagas was started first, as a comparison tells it. */
+export function comparePlaces(a: SagaPlace, b: SagaPlace): number {
+  return a[0] - b[0] || a[1] - b[1];
+}
+
 /** What is known of a saga that was just written. */
 export function holdOf({ revision, signals }: SagaEntry): SagaHold {
   return { revision, signals };

@@ -2,7 +2,13 @@ import { type ListedSaga, type SagaFilter, sagaListNumbersOf, type SagaStatus } 
 import { keyText, type SagaPlace } from "./keys.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import { MAX_GET_MANY } from "./limits.ts";
-import { recordOf, SAGA_STATES, type SagaEntry, type SagaState } from "./saga_entry.ts";
+import {
+  comparePlaces,
+  recordOf,
+  SAGA_STATES,
+  type SagaEntry,
+  type SagaState,
+} from "./saga_entry.ts";
 import type { FoundSaga, SagaTable } from "./saga_table.ts";
 import { readText } from "./saga_text.ts";
 
@@ -107,7 +113,7 @@ async function* placedIn(
   for await (const { key } of database.walk(range, Infinity)) {
     const [startedMs, order, id, definition] = key.slice(-4);
     const place: SagaPlace = [Number(startedMs), Number(order)];
-    if (from !== undefined && compare(place, from) <= 0) continue;
+    if (from !== undefined && comparePlaces(place, from) <= 0) continue;
     yield { place, id: String(id), definition: String(definition) };
   }
 }
@@ -118,15 +124,11 @@ function firstOf(fronts: ReadonlyArray<IteratorResult<PlacedSaga, void>>): numbe
   let best: SagaPlace | undefined;
   for (const [n, { done, value }] of fronts.entries()) {
     if (done === true || value === undefined) continue;
-    if (best !== undefined && compare(value.place, best) >= 0) continue;
+    if (best !== undefined && comparePlaces(value.place, best) >= 0) continue;
     first = n;
     best = value.place;
   }
   return first;
-}
-
-function compare(a: SagaPlace, b: SagaPlace): number {
-  return a[0] - b[0] || a[1] - b[1];
 }
 
 const SEPARATOR = "/";

@@ -1,13 +1,13 @@
 import type { NewSagaLogEntry, SagaLogEntry } from "../mod.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import { shortened } from "./saga_entry.ts";
-import { isSagaText, keptText, readText, type SagaText } from "./saga_text.ts";
+import { keptText, readText, type SagaText } from "./saga_text.ts";
 import type { Write } from "./writes.ts";
 
 /** An entry of a log as it is stored. */
 interface StoredLogEntry extends Omit<SagaLogEntry, "at" | "result"> {
   readonly format: number;
-  readonly result: SagaText | undefined;
+  readonly result?: SagaText | undefined;
   readonly atMs: number;
 }
 
@@ -20,16 +20,14 @@ export function loggedEntries(
   entries: readonly NewSagaLogEntry[],
   atMs: number,
 ): Write[] {
-  return entries.flatMap(({ number, action, step, status, attempt, part, result, error }) => {
+  return entries.flatMap((entry) => {
+    const { number, result, error } = entry;
     const key = database.keys.sagaLogEntry(id, number);
-    const name = { kind: "log", number } as const;
-    const { kept, writes } = result === undefined
-      ? { kept: undefined, writes: [] }
-      : keptText(database, id, name, result);
-    const value: StoredLogEntry = {
-      ...{ format: VERSION, number, action, step, status, attempt, part },
-      ...{ result: kept, error: shortened(error), atMs },
-    };
+    const stored = { format: VERSION, ...entry, atMs };
+    const short = error === undefined ? stored : { ...stored, error: shortened(error) };
+    if (result === undefined) return [{ key, value: short }];
+    const { kept, writes } = keptText(database, id, { kind: "log", number }, result);
+    const value: StoredLogEntry = { ...short, result: kept };
     return [{ key, value }, ...writes];
   });
 }
@@ -58,11 +56,11 @@ async function entryOf(
   id: string,
   value: unknown,
 ): Promise<SagaLogEntry | undefined> {
-  const stored = value as StoredLogEntry;
   if (Object(value).format !== VERSION) return undefined;
-  const { format: _, atMs, result: kept, ...entry } = stored;
+  const { format: _, atMs, ...entry } = value as StoredLogEntry;
+  const { result: kept, ...rest } = entry;
   const at = new Date(atMs);
-  if (typeof kept !== "object" || !isSagaText(kept)) return { ...entry, result: kept, at };
+  if (kept === undefined) return { ...rest, at };
   const result = await readText(database, id, "log", kept);
-  return result === undefined ? undefined : { ...entry, result, at };
+  return result === undefined ? undefined : { ...rest, result, at };
 }
