@@ -178,8 +178,9 @@ export class Keys {
     return this.#key("saga", id);
   }
 
-  sagaLog(id: string): DenoKvKey {
-    return this.#key("saga", id, "log");
+  /** A saga and its log. */
+  sagaWithLog(id: string): { readonly start: DenoKvKey; readonly end: DenoKvKey } {
+    return { start: this.saga(id), end: this.sagaMail(id) };
   }
 
   sagaLogEntry(id: string, number: number): DenoKvKey {

@@ -59,9 +59,9 @@ export class KvSagas implements SagaStore {
   async load(id: string): Promise<SagaSnapshot | undefined> {
     const name = await keyText(id);
     for (;;) {
-      const [found] = await this.#table.read([name]);
-      if (found === undefined) return undefined;
-      const snapshot = await this.#table.snapshot(found);
+      const whole = await this.#table.readWhole(name);
+      if (whole === undefined) return undefined;
+      const snapshot = await this.#table.snapshot(whole, whole);
       if (snapshot !== undefined) return snapshot;
     }
   }
@@ -69,12 +69,13 @@ export class KvSagas implements SagaStore {
   async claim(id: string, lease: SagaLease): Promise<SagaSnapshot | undefined> {
     const leaseMs = sagaLeaseMsOf(lease);
     const name = await keyText(id);
-    const [found] = await this.#table.change([{ id: name, known: undefined }], ({ saga }) => {
+    const whole = await this.#table.readWhole(name);
+    const [found] = await this.#table.change([{ id: name, known: whole }], ({ saga }) => {
       const nowMs = this.#database.clock.now();
       if (saga.untilMs > nowMs) return undefined;
       return { next: claimedSaga(saga, lease.owner, nowMs + leaseMs) };
     });
-    return found && await this.#table.snapshot(found);
+    return found && await this.#table.snapshot(found, whole);
   }
 
   async claimDue(options: SagaClaimOptions): Promise<readonly SagaSnapshot[]> {

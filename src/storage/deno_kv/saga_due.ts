@@ -1,11 +1,11 @@
 import { sagaBackoffMs, type SagaClaimNumbers, type SagaSnapshot } from "../mod.ts";
 import { keyText } from "./keys.ts";
-import { MAX_GET_MANY } from "./limits.ts";
+import { MAX_OWN_CHECKS } from "./limits.ts";
 import { claimedSaga, comparePlaces, dueAtMsOf, type SagaEntry } from "./saga_entry.ts";
-import type { FoundSaga, SagaTable, SagaTarget } from "./saga_table.ts";
+import type { SagaTable, SagaTarget, WholeSaga } from "./saga_table.ts";
 
 /** A saga that is due, since when. */
-interface DueSaga extends FoundSaga {
+interface DueSaga extends WholeSaga {
   readonly dueMs: number;
 }
 
@@ -14,6 +14,15 @@ interface IndexedSaga {
   readonly indexedMs: number;
   readonly id: string;
   readonly definition: string;
+}
+
+/** Which sagas are looked for. */
+interface DueSearch {
+  readonly nowMs: number;
+  /** How many are needed, as far as is known. */
+  readonly limit: number;
+  /** Those of these definitions, as they are in keys; of all, if left out. */
+  readonly definitions?: ReadonlySet<string>;
 }
 
 /** Claims sagas whose time has come, the one that was due first at the front. */
@@ -30,16 +39,18 @@ export async function claimDueSagas(
     dueAtMsOf(saga) <= nowMs && saga.updatedAtMs <= nowMs - idleMs && names.includes(saga.name);
   const definitions = new Set(await Promise.all(names.map(keyText)));
   const claimed: SagaSnapshot[] = [];
-  for await (const some of dueSagas(table, nowMs, definitions)) {
-    const targets = some.filter(({ saga }) => isClaimable(saga)).slice(0, limit - claimed.length)
-      .map((found) => ({ id: found.id, known: found }));
+  for await (const some of dueSagas(table, { nowMs, limit, definitions })) {
+    const due = some.filter(({ saga }) => isClaimable(saga)).slice(0, limit - claimed.length);
+    const targets = due.map((known) => ({ id: known.id, known }));
     const written = await table.change(targets, ({ saga }) => {
       if (!isClaimable(saga)) return undefined; // another was faster
       const next = claimedSaga(saga, owner, nowMs + leaseMs);
       const notBeforeMs = next.untilMs + sagaBackoffMs(next.attempts, numbers);
       return { next: { ...next, notBeforeMs } };
     });
-    const snapshots = await Promise.all(written.map((found) => found && table.snapshot(found)));
+    const snapshots = await Promise.all(
+      written.map((found, n) => found && table.snapshot(found, due[n])),
+    );
     claimed.push(...snapshots.filter((snapshot) => snapshot !== undefined));
     if (claimed.length >= limit) break;
   }
@@ -49,7 +60,7 @@ export async function claimDueSagas(
 /** For how long the saga that is due the longest has been so; `undefined` if none is. */
 export async function oldestDueMsOf(table: SagaTable): Promise<number | undefined> {
   const nowMs = table.database.clock.now();
-  for await (const [first] of dueSagas(table, nowMs)) {
+  for await (const [first] of dueSagas(table, { nowMs, limit: 1 })) {
     if (first !== undefined) return nowMs - first.dueMs;
   }
   return undefined;
@@ -62,13 +73,13 @@ export async function oldestDueMsOf(table: SagaTable): Promise<number | undefine
  */
 async function* dueSagas(
   table: SagaTable,
-  nowMs: number,
-  definitions?: ReadonlySet<string>,
+  search: DueSearch,
 ): AsyncGenerator<readonly DueSaga[], void, undefined> {
+  const { nowMs } = search;
   let found: DueSaga[] = [];
-  for await (const part of indexedSagas(table, nowMs, definitions)) {
+  for await (const part of indexedSagas(table, search)) {
     const early: SagaTarget[] = [];
-    for (const known of await table.read(part.map(({ id }) => id))) {
+    for (const known of await Promise.all(part.map(({ id }) => table.readWhole(id)))) {
       if (known === undefined) continue;
       const dueMs = dueAtMsOf(known.saga);
       if (dueMs <= nowMs) found.push({ ...known, dueMs });
@@ -84,20 +95,20 @@ async function* dueSagas(
   if (found.length > 0) yield found;
 }
 
-/** Lists the sagas that may be due, as many at a time as are read at once. */
+/** Lists the sagas that may be due, as many at a time as are written at once. */
 async function* indexedSagas(
   { database }: SagaTable,
-  nowMs: number,
-  definitions?: ReadonlySet<string>,
+  { nowMs, limit, definitions }: DueSearch,
 ): AsyncGenerator<readonly IndexedSaga[], void, undefined> {
   const { keys } = database;
   const range = { prefix: keys.sagasDue, end: keys.sagasDueFrom(nowMs + 1) };
+  const atOnce = Math.max(limit, MAX_OWN_CHECKS);
   let part: IndexedSaga[] = [];
-  for await (const { key } of database.walk(range, Infinity)) {
+  for await (const { key } of database.walk(range, Infinity, atOnce)) {
     const [indexedMs, id, definition] = key.slice(-3);
     if (definitions?.has(String(definition)) === false || !(Number(indexedMs) <= nowMs)) continue;
     part.push({ indexedMs: Number(indexedMs), id: String(id), definition: String(definition) });
-    if (part.length < MAX_GET_MANY) continue;
+    if (part.length < MAX_OWN_CHECKS) continue;
     yield part;
     part = [];
   }

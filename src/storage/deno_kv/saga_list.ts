@@ -38,7 +38,7 @@ export async function listSagas(
     listed.push(...all.filter((each) => each !== undefined));
     part = [];
   };
-  for await (const saga of placedSagas(database, statesOf(filter), filter.after)) {
+  for await (const saga of placedSagas(database, filter, limit)) {
     if (saga.place[0] > latestMs) break;
     if (definition !== undefined && saga.definition !== definition) continue;
     part.push(saga.id);
@@ -75,14 +75,14 @@ async function listedOf(
   return { ...record, position: saga.place.join(SEPARATOR) };
 }
 
-/** The sagas of several states in the order of their places, from one place on. */
+/** The sagas of several states in the order of their places, of which `limit` are needed or more. */
 async function* placedSagas(
   database: KvDatabase,
-  states: readonly SagaState[],
-  after: string | undefined,
+  filter: SagaFilter,
+  limit: number,
 ): AsyncGenerator<PlacedSaga, void, undefined> {
-  const from = placeOf(after);
-  const lists = states.map((state) => placedIn(database, state, from));
+  const from = placeOf(filter.after);
+  const lists = statesOf(filter).map((state) => placedIn(database, state, { from, limit }));
   const fronts = await Promise.all(lists.map((list) => list.next()));
   try {
     let last: string | undefined;
@@ -103,14 +103,14 @@ async function* placedSagas(
 async function* placedIn(
   database: KvDatabase,
   state: SagaState,
-  from: SagaPlace | undefined,
+  { from, limit }: { readonly from: SagaPlace | undefined; readonly limit: number },
 ): AsyncGenerator<PlacedSaga, void, undefined> {
   const { keys } = database;
   const prefix = keys.sagasThatAre(state);
   const range = from === undefined
     ? { prefix }
     : { prefix, start: keys.sagasStartedFrom(state, from[0], from[1]) };
-  for await (const { key } of database.walk(range, Infinity)) {
+  for await (const { key } of database.walk(range, Infinity, limit + 1)) {
     const [startedMs, order, id, definition] = key.slice(-4);
     const place: SagaPlace = [Number(startedMs), Number(order)];
     if (from !== undefined && comparePlaces(place, from) <= 0) continue;

@@ -1,4 +1,5 @@
 import type { NewSagaLogEntry, SagaLogEntry } from "../mod.ts";
+import type { DenoKvEntry } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import { shortened } from "./saga_entry.ts";
 import { keptText, readText, type SagaText } from "./saga_text.ts";
@@ -33,17 +34,18 @@ export function loggedEntries(
 }
 
 /**
- * Reads the first `count` entries of the log of the saga with an id: what was written since the saga
- * was read is no part of what it was. `undefined` if they are not there, as it was deleted.
+ * Reads the first `count` entries of the log of the saga with an id, as it was listed: what was written
+ * since the saga was read is no part of what it was. `undefined` if they are not there, as the saga was
+ * deleted meanwhile.
  */
-export async function readLog(
+export async function logOf(
   database: KvDatabase,
   id: string,
+  listed: ReadonlyArray<Pick<DenoKvEntry, "value">>,
   count: number,
 ): Promise<readonly SagaLogEntry[] | undefined> {
-  if (count === 0) return [];
   const log: SagaLogEntry[] = [];
-  for (const { value } of await database.list({ prefix: database.keys.sagaLog(id) }, count)) {
+  for (const { value } of listed.slice(0, count)) {
     const entry = await entryOf(database, id, value);
     if (entry === undefined) return undefined;
     log.push(entry);

@@ -1,11 +1,11 @@
 import type { Envelope } from "../../message/mod.ts";
 import { ConcurrencyError, OutboxWriter, type SagaSnapshot } from "../mod.ts";
-import type { DenoKvKey } from "./deno_kv.ts";
+import type { DenoKvEntry, DenoKvKey } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
 import { OpenTransaction } from "./kv_transaction.ts";
 import { MAX_OWN_CHECKS } from "./limits.ts";
-import { recordOf, type SagaEntry, sagaOf, writtenSaga } from "./saga_entry.ts";
-import { readLog } from "./saga_log.ts";
+import { comparePlaces, recordOf, type SagaEntry, sagaOf, writtenSaga } from "./saga_entry.ts";
+import { logOf } from "./saga_log.ts";
 import { readText } from "./saga_text.ts";
 import type { WakeUps } from "./wake_ups.ts";
 import { addWrites, type Write } from "./writes.ts";
@@ -16,6 +16,11 @@ export interface FoundSaga {
   readonly id: string;
   readonly saga: SagaEntry;
   readonly versionstamp: string;
+}
+
+/** A saga with what its log has. */
+export interface WholeSaga extends FoundSaga {
+  readonly log: readonly DenoKvEntry[];
 }
 
 /** What a saga becomes, and what is written with that. */
@@ -69,12 +74,25 @@ export class SagaTable {
     });
   }
 
-  /** Reads what belongs to a saga; `undefined` if it has been changed or deleted since. */
-  async snapshot({ id, saga }: FoundSaga): Promise<SagaSnapshot | undefined> {
-    const [log, context] = await Promise.all([
-      readLog(this.database, id, saga.logged),
-      readText(this.database, id, "context", saga.context),
-    ]);
+  /** Reads a saga with its log. */
+  async readWhole(id: string): Promise<WholeSaga | undefined> {
+    const { keys } = this.database;
+    const [first, ...log] = await this.database.list(keys.sagaWithLog(id), Infinity);
+    const saga = sagaOf(first?.value);
+    return first && saga && { id, saga, versionstamp: first.versionstamp, log };
+  }
+
+  /**
+   * What a saga is, of which `whole` was read before; `undefined` if it has been changed or deleted
+   * since.
+   */
+  async snapshot({ id, saga }: FoundSaga, whole?: WholeSaga): Promise<SagaSnapshot | undefined> {
+    // What stands in a log stays as it is.
+    const isRead = whole !== undefined && comparePlaces(whole.saga.place, saga.place) === 0 &&
+      whole.log.length >= saga.logged;
+    const listed = isRead ? whole.log : (await this.readWhole(id))?.log ?? [];
+    const log = await logOf(this.database, id, listed, saga.logged);
+    const context = await readText(this.database, id, "context", saga.context);
     if (log === undefined || context === undefined) return undefined;
     return { record: recordOf(saga, context, this.database.clock.now()), log };
   }
