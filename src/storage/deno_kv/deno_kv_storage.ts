@@ -3,6 +3,7 @@ import {
   type InboxStore,
   type OutboxOptions,
   type OutboxStore,
+  type SagaStore,
   SharedReplayLog,
   type SharedReplayLogOptions,
   type Storage,
@@ -11,6 +12,7 @@ import type { DenoKv, DenoKvKeyPart } from "./deno_kv.ts";
 import { KvDatabase } from "./kv_database.ts";
 import { KvInbox } from "./kv_inbox.ts";
 import { KvOutbox } from "./kv_outbox.ts";
+import { KvSagas } from "./kv_sagas.ts";
 import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
 import { keySize } from "./key_size.ts";
 import { Keys } from "./keys.ts";
@@ -93,6 +95,7 @@ const MAX_PREFIX_BYTES = 256;
 class DenoKvStorage implements Storage<DenoKvTransaction> {
   readonly outbox: OutboxStore<DenoKvTransaction>;
   readonly inbox: InboxStore<DenoKvTransaction>;
+  readonly sagas: SagaStore;
   readonly replay: SharedReplayLog;
   readonly #database: KvDatabase;
   readonly #wakeUps: WakeUps;
@@ -113,6 +116,7 @@ class DenoKvStorage implements Storage<DenoKvTransaction> {
     this.#wakeUps = new WakeUps(this.#database, watch);
     this.outbox = new KvOutbox(this.#database, this.#wakeUps, options);
     this.inbox = new KvInbox(this.#database);
+    this.sagas = new KvSagas(this.#database, this.#wakeUps);
     const exchange = new KvReplayExchange(this.#database, prefix, clock);
     this.replay = new SharedReplayLog(exchange, { clock, ...replay });
   }
