@@ -1,6 +1,7 @@
 import { ConformanceError, expectSame } from "./conformance_case.ts";
 import { sagaClaimCases } from "./saga_claim_cases.ts";
 import { sagaDueCases } from "./saga_due_cases.ts";
+import { sagaEdgeCases } from "./saga_edge_cases.ts";
 import { sagaListCases } from "./saga_list_cases.ts";
 import { sagaSignalCases } from "./saga_signal_cases.ts";
 import { begin, entry, loaded, newSaga, SAGA_LEASE_MS } from "./saga_steps.ts";
@@ -254,4 +255,5 @@ export const sagaStoreCases: readonly StorageCase[] = [
   ...sagaDueCases,
   ...sagaSignalCases,
   ...sagaListCases,
+  ...sagaEdgeCases,
 ];

@@ -139,6 +139,7 @@ export class MemorySagas implements SagaStore {
     if (saga === undefined || saga.data.revision !== revision) return undefined;
     const nowMs = database.clock.now();
     const { leaseMs, resumeInMs = 0, entries, messages, consumed } = change;
+    const envelopes = messages?.map(finalForm) ?? []; // before anything is written, as it can throw
     saga.data = changed(saga.data, change);
     saga.updatedAtMs = nowMs;
     saga.untilMs = leaseMs > 0 ? nowMs + leaseMs : 0;
@@ -148,11 +149,10 @@ export class MemorySagas implements SagaStore {
     if (consumed !== undefined && consumed.length > 0) {
       saga.mailbox = saga.mailbox.filter((signal) => !consumed.includes(signal.id));
     }
-    if (messages !== undefined && messages.length > 0) {
-      database.insert(messages.map((envelope) => ({
-        position: database.nextPosition(),
-        envelope: finalForm(envelope),
-      })));
+    if (envelopes.length > 0) {
+      database.insert(
+        envelopes.map((envelope) => ({ position: database.nextPosition(), envelope })),
+      );
     }
     return holdOf(saga);
   }

@@ -1,0 +1,75 @@
+import { expectSame } from "./conformance_case.ts";
+import { begin, beginAs, claimedIds, entry, loaded, SAGA_LEASE_MS } from "./saga_steps.ts";
+import { message, readAll, SESSION, type StorageCase, textOf } from "./storage_steps.ts";
+
+const SIGNAL = { id: "s1", name: "paid", data: undefined };
+
+/** What sagas do where two rules meet. */
+export const sagaEdgeCases: readonly StorageCase[] = [
+  {
+    name: "sagas.checkpoint() under a stale revision leaves the mailbox and the lease",
+    async run({ storage }) {
+      const { sagas } = storage;
+      await begin(storage, "1");
+      await sagas.checkpoint("1", 1, { leaseMs: SAGA_LEASE_MS });
+      await sagas.signal("1", SIGNAL);
+      const stale = { consumed: ["s1"], hasProgressed: true, resumeInMs: Infinity, leaseMs: 0 };
+      expectSame("It", await sagas.checkpoint("1", 1, stale), undefined);
+      expectSame("The mailbox", (await sagas.signals("1")).map(({ id }) => id), ["s1"]);
+      const { owner, resumeInMs, signals } = (await loaded(storage, "1")).record;
+      expectSame("The saga", [owner, resumeInMs, signals], ["owner of 1", 0, 1]);
+    },
+  },
+  {
+    name: "sagas.checkpoint() replaces the context whole, and shows all of it to others",
+    async run({ storage, open }) {
+      const { sagas } = storage;
+      await begin(storage, "1", { context: `{"a":1,"b":2}` });
+      const change = { entries: [entry(2)], messages: [message("a1")], leaseMs: 0 };
+      await sagas.checkpoint("1", 1, { ...change, status: "compensating", context: `{"b":3}` });
+      const elsewhere = await open();
+      const { record, log } = await loaded(elsewhere, "1");
+      expectSame("The saga", [record.status, record.context, log.length], [
+        "compensating",
+        `{"b":3}`,
+        2,
+      ]);
+      expectSame("The messages", (await readAll(elsewhere.outbox.open(SESSION))).map(textOf), [
+        "a1",
+      ]);
+    },
+  },
+  {
+    name: "sagas.keep() keeps several at once, in the order asked for",
+    async run({ storage, advance }) {
+      const { sagas } = storage;
+      await begin(storage, "1 2 3");
+      await sagas.checkpoint("2", 1, { leaseMs: SAGA_LEASE_MS });
+      await sagas.signal("3", SIGNAL);
+      await advance(SAGA_LEASE_MS - 10_000);
+      const holds = [["3", 1], ["1", 1], ["2", 2]] as const;
+      const kept = await sagas.keep(
+        holds.map(([id, revision]) => ({ id, revision })),
+        SAGA_LEASE_MS,
+      );
+      expectSame("What is kept", kept, [
+        { revision: 1, signals: 1 },
+        { revision: 1, signals: 0 },
+        { revision: 2, signals: 0 },
+      ]);
+      await advance(20_000);
+      expectSame("What is due", await claimedIds(storage), []);
+    },
+  },
+  {
+    name: "sagas.statistics() has nothing due while all sagas wait, are parked or have ended",
+    async run({ storage }) {
+      await beginAs(storage, "1", { status: "waiting", resumeInMs: Infinity });
+      await beginAs(storage, "2", { status: "waiting", parkedReason: "so" });
+      await beginAs(storage, "3", { status: "failed", parkedReason: "so" });
+      await beginAs(storage, "4", { status: "completed" });
+      const { waiting, failed, parked, oldestDueMs } = await storage.sagas.statistics();
+      expectSame("The counts", [waiting, failed, parked, oldestDueMs], [1, 0, 2, undefined]);
+    },
+  },
+];
