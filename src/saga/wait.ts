@@ -16,7 +16,14 @@ export async function runWait(run: SagaRun, next: Action): Promise<void> {
   const leftMs = next.isOpen ? await timeLeft(run, next, description) : description.timeoutMs;
   if (leftMs <= 0) return await giveUp(run, next, description);
   const entries = next.step.primary.isOpen ? [] : [run.begin(next)];
-  await run.write({ entries, status: "waiting", isReleased: true, resumeInMs: leftMs });
+  // It is where it can be: what claims it when it is woken is no attempt in vain.
+  await run.write({
+    entries,
+    status: "waiting",
+    isReleased: true,
+    resumeInMs: leftMs,
+    hasProgressed: true,
+  });
   // One that was stored while this was written has not woken anybody.
   const late = await find(run, description);
   if (late === undefined) {
