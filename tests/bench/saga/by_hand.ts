@@ -30,16 +30,22 @@ export async function prepareByHand(pool: Pool): Promise<void> {
 /** What a step does: nothing but to give a value, as only the rest is measured. */
 export type HandStep = (context: Readonly<Record<string, unknown>>) => object;
 
+/** How one is run. */
+export interface HandOptions {
+  readonly pool: Pool;
+  readonly steps: Readonly<Record<string, HandStep>>;
+  readonly start: Readonly<Record<string, unknown>>;
+  /** Whether the statements are prepared once for each connection. */
+  readonly isPrepared: boolean;
+}
+
 /** Runs one. */
-export async function runByHand(
-  pool: Pool,
-  steps: Readonly<Record<string, HandStep>>,
-  start: Readonly<Record<string, unknown>>,
-): Promise<void> {
+export async function runByHand({ pool, steps, start, isPrepared }: HandOptions): Promise<void> {
+  const named = (name: string) => isPrepared ? { name } : {};
   const id = crypto.randomUUID();
   let context = start;
   let revision = 1;
-  await pool.query({ name: "start", text: START, values: [id, JSON.stringify(context)] });
+  await pool.query({ ...named("start"), text: START, values: [id, JSON.stringify(context)] });
   const names = Object.keys(steps);
   for (const [name, step] of Object.entries(steps)) {
     const result = await step(context);
@@ -53,7 +59,7 @@ export async function runByHand(
       name,
       JSON.stringify(result),
     ];
-    const { rowCount } = await pool.query({ name: "step", text: STEP, values });
+    const { rowCount } = await pool.query({ ...named("step"), text: STEP, values });
     if (rowCount !== 1) throw new Error("Somebody else has the saga");
     revision++;
   }

@@ -13,24 +13,35 @@ export async function measurePostgres(): Promise<void> {
   const database = await server.createDatabase();
   const pool = new pg.Pool({ connectionString: database.url, max: 16 });
   pool.on("error", () => {});
-  const storage = postgresStorage(fromPg(pool));
-  const grouping = postgresStorage(fromPg(pool), { sagas: { groupCheckpoints: true } });
-  await storage.migrate();
+  const client = fromPg(pool, { prepare: true });
+  const sagas = handlers().saga(Order);
+  await postgresStorage(client).migrate();
   await prepareByHand(pool);
-  const app = bootstrap(handlers().saga(Order), { storage });
-  const grouped = bootstrap(handlers().saga(Order), { storage: grouping });
+  const app = bootstrap(sagas, { storage: postgresStorage(client) });
+  const grouped = bootstrap(sagas, {
+    storage: postgresStorage(client, { sagas: { groupCheckpoints: true } }),
+  });
+  const unprepared = bootstrap(sagas, { storage: postgresStorage(fromPg(pool)) });
   const dbos = await openDbos((await server.createDatabase()).url);
 
+  const byHand = (isPrepared: boolean) => () =>
+    runByHand({ pool, steps, start: START, isPrepared });
   const candidates = [
-    { name: "by hand, a statement a step", run: () => runByHand(pool, steps, START) },
+    { name: "by hand, a statement a step", run: byHand(true) },
     { name: "Sluice", run: () => app.send(Order(START)) },
     { name: "DBOS Transact", run: dbos },
   ];
+  const asText = [
+    { name: "by hand, nothing prepared", run: byHand(false) },
+    { name: "Sluice, nothing prepared", run: () => unprepared.send(Order(START)) },
+  ];
   await table("Postgres, one at a time", candidates, { count: 100, inFlight: 1, rounds: 9 });
+  await table("The same", asText, { count: 100, inFlight: 1, rounds: 9 });
   await table("Postgres, 16 in flight", [
     ...candidates,
     { name: "Sluice, checkpoints in groups", run: () => grouped.send(Order(START)) },
   ], { count: 400, inFlight: 16, rounds: 9 });
+  await table("The same", asText, { count: 400, inFlight: 16, rounds: 9 });
 
   await DBOS.shutdown();
   await pool.end();

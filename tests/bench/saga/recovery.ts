@@ -20,7 +20,7 @@ export async function measureRecovery(): Promise<void> {
   const database = await server.createDatabase();
   const pool = new pg.Pool({ connectionString: database.url, max: 16 });
   pool.on("error", () => {});
-  await measure("Postgres", postgresStorage(fromPg(pool)));
+  await measure("Postgres", postgresStorage(fromPg(pool, { prepare: true })));
   await pool.end();
   await server[Symbol.asyncDispose]();
 
