@@ -28,6 +28,7 @@ export async function postgresLogHarness(
         return session;
       }),
       inbox: storage.inbox,
+      sagas: storage.sagas,
       replay: storage.replay,
       transaction: (run) => storage.transaction(run),
       migrate: () => storage.migrate(),

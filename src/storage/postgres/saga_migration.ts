@@ -48,7 +48,7 @@ export function sagaMigration({ table, index }: PostgresNames): readonly string[
   error text,
   context json not null,
   metadata json not null
-) with (fillfactor = 70, ${SETTINGS})`,
+) with (${SETTINGS.trim()})`,
     `create index if not exists ${index("saga_state")}
   on ${table("saga")} (is_parked, status, position)`,
     `create index if not exists ${index("saga_due")}

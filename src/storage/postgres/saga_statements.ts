@@ -151,7 +151,8 @@ function purgeSql({ table }: PostgresNames): string {
   select id, revision from ${saga} where has_ended and due_at <= ${NOW} - $1::interval and status <> 'failed'
   order by due_at limit $2::bigint for update skip locked),
 old as materialized (
-  select s.id from found f join ${saga} s on s.id = f.id and s.revision = f.revision),
+  select s.id from ${saga} s join found f on s.id = f.id and s.revision = f.revision
+  where s.id = any (array(select id from found))),
 l as (delete from ${table("saga_log")} where ${isOld("saga")}),
 m as (delete from ${table("saga_signal")} where ${isOld("saga")}),
 gone as (delete from ${saga} where ${isOld("id")} returning 1)

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { Grouping } from "../../../../src/storage/postgres/grouping.ts";
+
+/** What was done, each call as the texts that it was for; each waits until the test lets it go on. */
+function open({ isUndone = true }: { readonly isUndone?: boolean } = {}) {
+  const done: string[] = [];
+  const gates: PromiseWithResolvers<void>[] = [];
+  const work = async (what: string) => {
+    done.push(what);
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    await gate.promise;
+    if (what.includes("!")) throw new Error(what);
+  };
+  const group = new Grouping<string, string>({
+    keyOf: (item) => item.charAt(0),
+    async one(item) {
+      await work(item);
+      return item.toUpperCase();
+    },
+    async many(items) {
+      await work(items.join("+"));
+      return items.map((item) => item.toUpperCase());
+    },
+    isUndone: () => isUndone,
+  });
+  /** Lets all go on that is under way, and what follows from it begin. */
+  const next = async () => {
+    for (const gate of gates.splice(0)) gate.resolve();
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  };
+  return { group, done, next };
+}
+
+Deno.test("Grouping does alone what is asked for while nothing is being done", async () => {
+  const { group, done, next } = open();
+  const first = group.run("a");
+  assert.deepEqual(done, ["a"]);
+  await next();
+  assert.equal(await first, "A");
+  const second = group.run("b");
+  await next();
+  assert.equal(await second, "B");
+  assert.deepEqual(done, ["a", "b"]);
+});
+
+Deno.test("Grouping does together what is asked for meanwhile, and gives each its answer", async () => {
+  const { group, done, next } = open();
+  const all = Promise.all(["a", "b", "c", "d"].map((item) => group.run(item)));
+  await next();
+  await next();
+  assert.deepEqual(await all, ["A", "B", "C", "D"]);
+  assert.deepEqual(done, ["a", "b+c+d"]);
+});
+
+Deno.test("Grouping never does two of one key together, and does them in their order", async () => {
+  const { group, done, next } = open();
+  const all = Promise.all(["a", "b1", "c1", "b2", "c2", "b3"].map((item) => group.run(item)));
+  for (let n = 0; n < 4; n++) await next();
+  await all;
+  assert.deepEqual(done, ["a", "b1+c1", "b2+c2", "b3"]);
+});
+
+Deno.test("Grouping does each alone if nothing was done of them together", async () => {
+  const { group, done, next } = open();
+  const all = Promise.allSettled(["a", "b", "c!", "d"].map((item) => group.run(item)));
+  for (let n = 0; n < 3; n++) await next();
+  assert.deepEqual((await all).map(({ status }) => status), [
+    "fulfilled",
+    "fulfilled",
+    "rejected",
+    "fulfilled",
+  ]);
+  assert.deepEqual(done, ["a", "b+c!+d", "b", "c!", "d"]);
+});
+
+Deno.test("Grouping does nothing again if nobody knows what was done, and goes on with others", async () => {
+  const { group, done, next } = open({ isUndone: false });
+  const all = Promise.allSettled(["a", "b", "c!"].map((item) => group.run(item)));
+  await next();
+  await next();
+  assert.deepEqual((await all).map(({ status }) => status), ["fulfilled", "rejected", "rejected"]);
+  const later = group.run("d");
+  await next();
+  assert.equal(await later, "D");
+  assert.deepEqual(done, ["a", "b+c!", "d"]);
+});
+
+Deno.test("Grouping does a hundred together at the most", async () => {
+  const { group, done, next } = open();
+  const items = Array.from({ length: 152 }, (_, n) => String.fromCharCode(0x4e00 + n));
+  const all = Promise.all(items.map((item) => group.run(item)));
+  for (let n = 0; n < 3; n++) await next();
+  assert.deepEqual(await all, items);
+  assert.deepEqual(done.map((what) => what.split("+").length), [1, 100, 51]);
+});
