@@ -1,6 +1,6 @@
 import type { Delivery } from "../broker/mod.ts";
+import { errorText } from "../storage/mod.ts";
 import type { Handled } from "./delivery_handler.ts";
-import { errorText } from "./error_text.ts";
 import type { Begun, WorkerParts } from "./worker_parts.ts";
 
 /** Tells the broker, the storage and whoever watches what became of deliveries. */

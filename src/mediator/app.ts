@@ -10,6 +10,7 @@ import type {
 import type { CallOptions, DispatchOptions } from "./context.ts";
 import type { ItemStream } from "./item_stream.ts";
 import type { AnyDefinition, HandlerModule } from "./registry.ts";
+import type { Sagas } from "./sagas.ts";
 
 /**
  * Sends commands and queries.
@@ -74,6 +75,12 @@ export interface App<in M extends AnyMessage>
   readonly handles?: ((message: M) => void) | undefined;
   /** The definitions of what it handles, each once. */
   readonly definitions: readonly AnyDefinition[];
+  /**
+   * The sagas of its storage.
+   *
+   * @throws {TypeError} If it has no saga.
+   */
+  readonly sagas: Sagas;
   /**
    * Emits an event from outside any handler: a domain event goes to its
    * handlers, a notification to the storage or else to the broker.

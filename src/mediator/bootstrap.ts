@@ -6,6 +6,7 @@ import {
   jsonCodec,
   type NotificationDefinition,
 } from "../message/mod.ts";
+import type { SagaStore } from "../storage/mod.ts";
 import { type App, DuplicateHandlerError } from "./app.ts";
 import { compile } from "./compile.ts";
 import { composeCall, composeStream } from "./compose.ts";
@@ -15,6 +16,7 @@ import { Mediator, type MediatorOptions } from "./mediator.ts";
 import type { Middleware, StreamAwareMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
 import { type AnyDefinition, type Binding, bindingsOf, type HandlerModule } from "./registry.ts";
+import type { SagaBinding, SagaRunOptions } from "./saga_port.ts";
 import { plainContainer } from "./scope.ts";
 import type { NotificationStore } from "./unit_of_work.ts";
 
@@ -46,6 +48,14 @@ export interface EventHandlingOptions {
   readonly maxDepth?: number;
 }
 
+/** What an application needs of a storage. */
+export interface BootstrapStorage {
+  /** Keeps notifications. */
+  readonly outbox: NotificationStore;
+  /** Keeps sagas; needed where there are some. */
+  readonly sagas?: SagaStore;
+}
+
 /** What an application is made of, beside its handlers. */
 export interface BootstrapOptions {
   /** Builds handler classes and services. @default classes whose constructors take nothing are built with `new` */
@@ -65,12 +75,12 @@ export interface BootstrapOptions {
    * of `@sluice/cqrs/outbox` does, have both in one transaction, with this option or without.
    *
    * When storing fails, each notification is a {@linkcode PublishError} among the
-   * failures of the {@linkcode EventHandlingError}. Without a storage, a broker and such
+   * failures of the {@linkcode EventHandlingError}. It also keeps the sagas. Without a storage, a broker and such
    * a middleware, emitting a notification is refused.
    *
    * @default none
    */
-  readonly storage?: { readonly outbox: NotificationStore };
+  readonly storage?: BootstrapStorage;
   /** Encodes notifications. @default {jsonCodec()} */
   readonly codec?: Codec;
   /** What publishes the notifications, as a URI reference: the `source` of CloudEvents. @default {"/"} */
@@ -79,6 +89,8 @@ export interface BootstrapOptions {
   readonly middlewares?: readonly Middleware[];
   /** Sees everything that happens to messages. @default none */
   readonly observer?: Observer;
+  /** How sagas are run. */
+  readonly sagas?: SagaRunOptions;
   /** How events are handled. */
   readonly eventHandling?: EventHandlingOptions;
   /**
@@ -99,7 +111,8 @@ export interface BootstrapOptions {
  * first call awaits the start-up functions.
  *
  * @throws {DuplicateHandlerError} If a request is bound twice, or an event twice to the same handler.
- * @throws {TypeError} If a handler cannot handle its message: a chain or an async function for a stream, a
+ * @throws {TypeError} If a saga is bound and there is no storage that keeps it; if two versions of a saga are the
+ * same, or have different names; if a handler cannot handle its message: a chain or an async function for a stream, a
  * generator for anything else, a class that the container does not know; if a middleware refuses a message; or if
  * two notifications share their topic and wire type.
  * @throws {RangeError} If an option is out of range.
@@ -129,9 +142,11 @@ export function bootstrap<M extends AnyMessage>(
   const { container = plainContainer, middlewares = [] } = options;
   const scope = options.scope ?? (container.createScope === undefined ? "none" : "send");
   checkChoice("scope", scope, ["none", "send", "handler"]);
-  const bindings = bindingsOf(registry, [...new Set(middlewares)]);
-  checkBindings(bindings);
-  const definitions = [...new Set(bindings.map(({ definition }) => definition))];
+  const all = bindingsOf(registry, [...new Set(middlewares)]);
+  checkBindings(all);
+  const bindings = all.filter((binding): binding is Binding => !isSaga(binding));
+  const sagas = all.filter(isSaga);
+  const definitions = [...new Set(all.map(({ definition }) => definition))];
 
   const calls = new Map<string, Invoke>();
   const streams = new Map<string, InvokeStream>();
@@ -151,6 +166,7 @@ export function bootstrap<M extends AnyMessage>(
     calls,
     streams,
     events,
+    sagas,
     definitions,
     container,
     scope,
@@ -159,7 +175,7 @@ export function bootstrap<M extends AnyMessage>(
 
 function mediatorOptions(options: BootstrapOptions): Omit<
   MediatorOptions,
-  "calls" | "streams" | "events" | "definitions" | "container" | "scope"
+  "calls" | "streams" | "events" | "sagas" | "definitions" | "container" | "scope"
 > {
   const { concurrency = 10, onError = "throw", maxDepth = 32 } = options.eventHandling ?? {};
   checkChoice("onError", onError, ["throw", "isolate"]);
@@ -171,6 +187,8 @@ function mediatorOptions(options: BootstrapOptions): Omit<
     onError,
     publisher: options.broker,
     store: options.storage?.outbox,
+    sagaStore: options.storage?.sagas,
+    sagaOptions: options.sagas ?? {},
     codec: options.codec ?? jsonCodec(),
     source: options.source ?? "/",
     observer: options.observer,
@@ -194,11 +212,17 @@ function checkPositive(option: string, value: number): void {
   );
 }
 
-function checkBindings(bindings: readonly Binding[]): void {
+function isSaga(binding: Binding | SagaBinding): binding is SagaBinding {
+  return "earlier" in binding;
+}
+
+function checkBindings(bindings: ReadonlyArray<Binding | SagaBinding>): void {
   const definitions = new Map<string, AnyDefinition>();
   const wireNames = new Map<string, string>();
   const seen = new Map<string, Set<unknown>>();
-  for (const { definition, handler } of bindings) {
+  for (const binding of bindings) {
+    const { definition } = binding;
+    const handler = isSaga(binding) ? definition : binding.handler;
     const { type, kind } = definition;
     const known = definitions.get(type);
     if (known !== undefined && known.kind !== kind) {

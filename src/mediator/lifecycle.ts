@@ -12,6 +12,7 @@ export class Lifecycle {
   #inFlight = 0;
   #idle: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
+  #signal: AbortController | undefined;
 
   constructor(onStartup: readonly Hook[], onShutdown: readonly Hook[]) {
     this.#startup = [...onStartup];
@@ -22,6 +23,11 @@ export class Lifecycle {
   /** Whether new calls are refused. */
   get isClosing(): boolean {
     return this.#closing !== undefined;
+  }
+
+  /** Aborts when new calls begin to be refused. */
+  get closing(): AbortSignal {
+    return (this.#signal ??= new AbortController()).signal;
   }
 
   /**
@@ -56,7 +62,9 @@ export class Lifecycle {
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    this.#closing ??= this.#close();
+    this.#signal?.abort(new AppClosedError());
+    return this.#closing;
   }
 
   async #start(): Promise<void> {

@@ -15,18 +15,23 @@ import {
 } from "../message/mod.ts";
 import { type App, AppClosedError, HandlerNotFoundError } from "./app.ts";
 import type { Container, ScopeStrategy } from "./container.ts";
+import { begin, inSequence } from "./begin.ts";
 import { composeCall } from "./compose.ts";
 import type { CallOptions, DispatchOptions } from "./context.ts";
 import { type CascadeOptions, type CascadeRuntime, EventCascade } from "./event_cascade.ts";
 import type { Emission } from "./emission.ts";
 import { Frame } from "./frame.ts";
-import { dropReason, type Invoke, type InvokeStream, runPart } from "./run_frame.ts";
+import { dropReason, type Invoke, type InvokeStream } from "./run_frame.ts";
 import type { Middleware } from "./middleware.ts";
 import { type ItemStream, StreamCall } from "./item_stream.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Observer, ObserverEvent } from "./observer.ts";
 import type { AnyDefinition } from "./registry.ts";
+import { openSagas } from "./saga_host.ts";
+import type { SagaBinding, SagaHost, SagaRunner, SagaRunOptions } from "./saga_port.ts";
+import type { Sagas } from "./sagas.ts";
 import { LazyScope } from "./scope.ts";
+import { runStep, type StepRuntime } from "./step_call.ts";
 import { Watch } from "./watch.ts";
 
 /** A notification was emitted, but there is nothing that could take it: no broker, no storage, no transaction. */
@@ -50,9 +55,13 @@ export class NoPublisherError extends SluiceError {
 
 /** What `bootstrap` makes of a registry and its options. */
 export interface MediatorOptions extends CascadeOptions {
-  readonly calls: ReadonlyMap<string, Invoke>;
-  readonly streams: ReadonlyMap<string, InvokeStream>;
+  /** Those of sagas come with the mediator. */
+  readonly calls: Map<string, Invoke>;
+  readonly streams: Map<string, InvokeStream>;
   readonly events: ReadonlyMap<string, readonly Invoke[]>;
+  readonly sagas: readonly SagaBinding[];
+  readonly sagaStore: SagaHost["store"] | undefined;
+  readonly sagaOptions: SagaRunOptions;
   readonly definitions: readonly AnyDefinition[];
   readonly container: Container;
   readonly scope: ScopeStrategy;
@@ -74,6 +83,7 @@ export class Mediator implements App<never>, CascadeRuntime {
   readonly #streams = new Set<StreamCall>();
   /** What calls share when scopes are switched off. */
   readonly #unscoped: LazyScope | undefined;
+  readonly #sagas: SagaRunner | undefined;
 
   constructor(options: MediatorOptions) {
     const { container, observer } = options;
@@ -85,6 +95,27 @@ export class Mediator implements App<never>, CascadeRuntime {
     this.#unscoped = options.scope === "none"
       ? new LazyScope({ resolve: (token) => container.resolve(token) })
       : undefined;
+    const steps: StepRuntime = {
+      runtime: this,
+      lifecycle: this.#lifecycle,
+      openScope: () => this.#scopeFor(undefined),
+      leave: (message, scope) => {
+        if (scope !== this.#unscoped) return this.#leave(message, scope, undefined);
+        this.#lifecycle.leave();
+        return undefined;
+      },
+    };
+    this.#sagas = openSagas({
+      options,
+      report: this.report,
+      lifecycle: this.#lifecycle,
+      run: (invoke, message, call) => runStep(steps, invoke, message, call),
+    });
+  }
+
+  get sagas(): Sagas {
+    if (this.#sagas !== undefined) return this.#sagas.sagas;
+    throw new TypeError("Cannot reach sagas as the application has none: bind them with saga()");
   }
 
   send<R extends AnyRequest>(
@@ -343,56 +374,4 @@ function notHandled(message: unknown): Error {
     ? `the definition "${type}"; call it to make a message`
     : String(message);
   return new TypeError(`Cannot handle ${what}`);
-}
-
-/** Runs the handlers of an event as one: one after the other, until one fails. */
-function inSequence(handlers: readonly Invoke[]): Invoke {
-  return async (frame) => {
-    for (const invoke of handlers) await runPart(frame, invoke);
-  };
-}
-
-/** Runs the handler, after start-up, and until the caller aborts. */
-function begin(
-  invoke: Invoke,
-  frame: Frame,
-  starting: Promise<void> | undefined,
-  watch: Watch | undefined,
-): unknown {
-  const signal = frame.cancellation;
-  const running = starting === undefined ? invoke(frame) : starting.then(() => {
-    signal?.throwIfAborted();
-    return invoke(frame);
-  });
-  return signal === undefined ? running : untilAborted(running, signal, frame, watch);
-}
-
-/**
- * Settles as `running` does, or rejects as soon as `signal` aborts, unless that
- * comes too late; how it ends then goes to the observer.
- */
-function untilAborted(
-  running: unknown,
-  signal: AbortSignal,
-  frame: Frame,
-  watch: Watch | undefined,
-): Promise<unknown> {
-  if (!isThenable(running)) return Promise.resolve(running);
-  // Once: a query builder runs its query each time that it is asked for its outcome.
-  const outcome = Promise.resolve(running);
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      if (frame.hasSucceeded) return;
-      reject(signal.reason);
-      outcome.then(() => watch?.overran("fulfilled"), () => watch?.overran("rejected"));
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    outcome.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value &&
-    typeof value.then === "function";
 }

@@ -14,7 +14,12 @@ export {
   type Sender,
   type Streamer,
 } from "./app.ts";
-export { bootstrap, type BootstrapOptions, type EventHandlingOptions } from "./bootstrap.ts";
+export {
+  bootstrap,
+  type BootstrapOptions,
+  type BootstrapStorage,
+  type EventHandlingOptions,
+} from "./bootstrap.ts";
 export { HandlerSettledError } from "./call_context.ts";
 export {
   chain,
@@ -68,6 +73,7 @@ export {
   type AdditionsOf,
   type AlreadyHandled,
   type AnyDefinition,
+  type BoundOtherwise,
   type HandlerModule,
   type Handlers,
   handlers,
@@ -82,5 +88,28 @@ export {
   withRetry,
 } from "./retry.ts";
 export { runAll } from "./run_all.ts";
+export type {
+  AnyBindableSaga,
+  BindableSaga,
+  OpenSagas,
+  SagaBinding,
+  SagaCall,
+  SagaHost,
+  SagaRunner,
+  SagaRunOptions,
+  StepCall,
+  StepHandler,
+  StepRun,
+} from "./saga_port.ts";
+export type {
+  SagaDecision,
+  SagaFollowOptions,
+  SagaHistory,
+  SagaOutcome,
+  SagaReport,
+  Sagas,
+  SagaStart,
+  SagaStepState,
+} from "./sagas.ts";
 export type { NotificationStore, UnitOfWork } from "./unit_of_work.ts";
 export { timeout, type TimeoutHandler, type TimeoutOptions, withTimeout } from "./timeout.ts";

@@ -1,4 +1,5 @@
 import type { AnyEvent, AnyMessage, Envelope } from "../message/mod.ts";
+import type { SagaStatus } from "../storage/mod.ts";
 
 /** Why emitted events were not dispatched. */
 export type DropReason =
@@ -71,6 +72,28 @@ export type ObserverEvent =
    * the unit of work that has is committed.
    */
   | { readonly type: "stored"; readonly envelope: Envelope }
+  /** A saga has ended, as a process of this application has brought it there. */
+  | {
+    readonly type: "saga_ended";
+    readonly id: string;
+    readonly name: string;
+    readonly status: SagaStatus;
+    readonly error: string | undefined;
+  }
+  /** A saga is parked: nobody goes on with it until somebody says so. */
+  | {
+    readonly type: "saga_parked";
+    readonly id: string;
+    readonly name: string;
+    readonly reason: string;
+  }
+  /** A saga could not be gone on with, or given up in time; others can once its lease has ended. */
+  | {
+    readonly type: "saga_left";
+    readonly id: string;
+    readonly name: string;
+    readonly error: unknown;
+  }
   /** The broker confirmed a message. */
   | { readonly type: "published"; readonly envelope: Envelope }
   /** The broker did not confirm a message, or the storage of the application did not take it. */

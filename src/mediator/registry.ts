@@ -1,7 +1,8 @@
-import type { AnyMessage, Definition } from "../message/mod.ts";
+import type { AnyMessage, Definition, SagaRequest } from "../message/mod.ts";
 import type { Context } from "./context.ts";
 import type { AnyHandler, Handler } from "./handler.ts";
 import type { Middleware } from "./middleware.ts";
+import type { AnyBindableSaga, BindableSaga, SagaBinding } from "./saga_port.ts";
 
 /** One thing that was told to a registry. */
 export type RegistryStep =
@@ -10,6 +11,11 @@ export type RegistryStep =
     readonly step: "on";
     readonly definition: AnyDefinition;
     readonly handlers: readonly AnyHandler[];
+  }
+  | {
+    readonly step: "saga";
+    readonly definition: AnyBindableSaga;
+    readonly earlier: readonly AnyBindableSaga[];
   }
   | { readonly step: "add"; readonly module: HandlerModule<never, never> };
 
@@ -40,6 +46,12 @@ export interface HandlerModule<in M extends AnyMessage, in Needs = Context> {
   readonly needs?: ((context: Needs) => void) | undefined;
   /** What the registry was told, in order. */
   readonly steps: readonly RegistryStep[];
+}
+
+/** What `on` says of a saga, which brings its handlers along. */
+export interface BoundOtherwise {
+  /** The method that binds it. */
+  readonly "bind it with": "saga()";
 }
 
 /** What middlewares have added to a context. */
@@ -74,9 +86,22 @@ export interface Registry<M extends AnyMessage, C, Needs = Context>
     definition:
       & Definition<T>
       & (T["kind"] extends "event" | "notification" ? unknown
+        : T["kind"] extends "saga" | "step" ? BoundOtherwise
         : T["type"] extends M["type"] ? AlreadyHandled<T["type"]>
         : unknown),
     ...handlers: Handlers<T, C>
+  ): Registry<M | T, C, Needs>;
+  /**
+   * Binds a saga, whose steps are run within the middlewares used here so far: each by itself, and never the
+   * saga as a whole.
+   *
+   * @param earlier Versions before this one that may still be under way: they are gone on with, and never started.
+   */
+  saga<T extends SagaRequest>(
+    definition:
+      & BindableSaga<T>
+      & (T["type"] extends M["type"] ? AlreadyHandled<T["type"]> : unknown),
+    ...earlier: readonly AnyBindableSaga[]
   ): Registry<M | T, C, Needs>;
   /** Takes over the handlers of another registry, within the middlewares used here so far. */
   add<M2 extends AnyMessage>(module: HandlerModule<M2, C>): Registry<M | M2, C, Needs>;
@@ -143,6 +168,13 @@ class StepRegistry<M extends AnyMessage, C, Needs> implements Registry<M, C, Nee
     ]);
   }
 
+  saga<T extends SagaRequest>(
+    definition: AnyBindableSaga,
+    ...earlier: readonly AnyBindableSaga[]
+  ): Registry<M | T, C, Needs> {
+    return new StepRegistry([...this.steps, { step: "saga", definition, earlier }]);
+  }
+
   add<M2 extends AnyMessage>(module: HandlerModule<M2, C>): Registry<M | M2, C, Needs> {
     return new StepRegistry([...this.steps, { step: "add", module }]);
   }
@@ -159,9 +191,9 @@ export interface Binding {
 export function bindingsOf(
   { steps }: HandlerModule<never, never>,
   outer: readonly Middleware[] = [],
-): readonly Binding[] {
+): ReadonlyArray<Binding | SagaBinding> {
   let middlewares = outer;
-  return steps.flatMap((step) => {
+  return steps.flatMap((step): ReadonlyArray<Binding | SagaBinding> => {
     switch (step.step) {
       case "use":
         if (!middlewares.includes(step.middleware)) middlewares = [...middlewares, step.middleware];
@@ -172,6 +204,8 @@ export function bindingsOf(
           handler,
           middlewares,
         }));
+      case "saga":
+        return [{ definition: step.definition, earlier: step.earlier, middlewares }];
       case "add":
         return bindingsOf(step.module, middlewares);
     }

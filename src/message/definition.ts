@@ -273,6 +273,20 @@ function named(option: string, name: unknown, of: string): string {
   );
 }
 
+/**
+ * Makes the definition of the start of a saga, with whatever else is to be a part of it.
+ *
+ * @throws {TypeError} If the type is no name.
+ */
+export function sagaRequestDefinition(
+  type: string,
+  data: AnySchema | undefined,
+  more: object,
+): unknown {
+  const traits = { kind: "saga", type } as const;
+  return define(traits, data, (value, metadata) => new MessageValue(traits, value, metadata), more);
+}
+
 /** Puts a definition together; the overloads above state its type. */
 function define(
   traits: MessageTraits,

@@ -3,9 +3,17 @@ import type { Codec } from "./codec.ts";
 /**
  * What a message is to its handlers: a command or query is answered once, a
  * stream with many items, an event stays in the process, a notification goes
- * to the broker.
+ * to the broker. A saga is answered either way, and each of its steps is a
+ * message of its own to middlewares.
  */
-export type MessageKind = "command" | "query" | "stream" | "event" | "notification";
+export type MessageKind =
+  | "command"
+  | "query"
+  | "stream"
+  | "event"
+  | "notification"
+  | "saga"
+  | "step";
 
 /** Wraps the type of an answer, so that `void` and `undefined` in it survive an optional property. */
 export interface Answer<A> {
@@ -82,6 +90,22 @@ export type StreamRequest<N extends string = string, D = unknown, I = unknown> =
   I
 >;
 
+/** What a saga answers with: once when it is sent, step by step when it is streamed. */
+export interface SagaAnswer<R, I> {
+  /** What sending it resolves to. */
+  readonly result: R;
+  /** What streaming it gives. */
+  readonly item: I;
+}
+
+/** The start of a saga: its data is what the steps work with at first, its id that of the saga. */
+export type SagaRequest<N extends string = string, D = unknown, R = unknown, I = unknown> = Message<
+  "saga",
+  N,
+  D,
+  SagaAnswer<R, I>
+>;
+
 /** A fact that concerns this process alone. */
 export type DomainEvent<N extends string = string, D = unknown> = Message<"event", N, D, void>;
 
@@ -99,10 +123,10 @@ export interface Notification<N extends string = string, D = unknown>
 }
 
 /** Any request that is answered once. */
-export type AnyRequest = Message<"command" | "query">;
+export type AnyRequest = Message<"command" | "query" | "saga">;
 
-/** Any streaming request. */
-export type AnyStreamRequest = Message<"stream">;
+/** Any request that is answered with items. */
+export type AnyStreamRequest = Message<"stream" | "saga">;
 
 /** Any event, whether it stays in the process or leaves it. */
 export type AnyEvent = DomainEvent | Notification;
@@ -113,11 +137,13 @@ export type MessageOf<T> = T extends (...args: never[]) => infer M ? M : T;
 /** The type of the data of a message, or of the messages that a definition makes. */
 export type DataOf<T> = MessageOf<T> extends { readonly data: infer D } ? D : never;
 
-/** The type of the result of a command or query, or of those that a definition makes. */
+/** The type of the result of a request, or of those that a definition makes. */
 export type ResultOf<T> = MessageOf<T> extends
   Message<"command" | "query", string, unknown, infer R> ? R
+  : MessageOf<T> extends SagaRequest<string, unknown, infer R, unknown> ? R
   : never;
 
-/** The type of the items of a streaming request, or of those that a definition makes. */
+/** The type of the items of a streaming request or of a saga, or of those that a definition makes. */
 export type ItemOf<T> = MessageOf<T> extends Message<"stream", string, unknown, infer I> ? I
+  : MessageOf<T> extends SagaRequest<string, unknown, unknown, infer I> ? I
   : never;

@@ -24,6 +24,7 @@ export {
   type NotificationOptions,
   query,
   type QueryDefinition,
+  sagaRequestDefinition,
   streamRequest,
   type StreamRequestDefinition,
   type SurvivesJson,
@@ -47,6 +48,8 @@ export type {
   Notification,
   Query,
   ResultOf,
+  SagaAnswer,
+  SagaRequest,
   StreamRequest,
 } from "./message.ts";
 export { metadataOf, withData } from "./message_value.ts";

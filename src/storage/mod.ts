@@ -7,6 +7,7 @@
 
 export { base64 } from "./base64.ts";
 export { decodeEnvelopes, encodeEnvelopes } from "./envelope_bytes.ts";
+export { errorText } from "./error_text.ts";
 export type {
   BuriedMessage,
   InboxClaim,

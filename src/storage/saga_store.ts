@@ -5,7 +5,7 @@ import type { PurgeOptions } from "./outbox_store.ts";
  * Where a saga stands.
  *
  * - `"running"`: its steps are done, one after the other.
- * - `"waiting"`: it waits for a signal, or until a step may be tried again.
+ * - `"waiting"`: it waits for a signal.
  * - `"compensating"`: it has turned back, and what its steps did is undone.
  * - `"completed"`: all steps are done.
  * - `"compensated"`: all that was done is undone.
@@ -33,10 +33,22 @@ export type SagaAction =
   | "park";
 
 /**
- * How it ended. `"unknown"`: whether it has had its effect cannot be told, as a time limit has passed.
- * What was started and has no other entry is unknown too.
+ * How it ended.
+ *
+ * - `"started"`: it was begun; if no other entry follows, whether it has had its effect cannot be told.
+ * - `"completed"`: it is done.
+ * - `"retrying"`: it has failed, and is tried again, or the secondary of its step is.
+ * - `"failed"`: it has failed for good.
+ * - `"unknown"`: whether it has had its effect cannot be told, as a time limit has passed or its process died.
+ * - `"postponed"`: what was to be started next was not begun after all.
  */
-export type SagaEntryStatus = "started" | "completed" | "failed" | "unknown";
+export type SagaEntryStatus =
+  | "started"
+  | "completed"
+  | "retrying"
+  | "failed"
+  | "unknown"
+  | "postponed";
 
 /** One line of the log of a saga. */
 export interface SagaLogEntry {
@@ -213,7 +225,7 @@ export interface ListedSaga extends SagaRecord {
 export interface SagaStatistics {
   /** How many go on or could, without those that are parked. */
   readonly running: number;
-  /** How many wait for a signal or for their time, without those that are parked. */
+  /** How many wait for a signal, without those that are parked. */
   readonly waiting: number;
   /** How many have turned back, without those that are parked. */
   readonly compensating: number;

@@ -50,7 +50,7 @@ export const importTable: Readonly<Record<string, Row>> = {
   mediator: {
     lives: "handlers, context, middlewares, combinators, container port, event dispatch, the app",
     folders: ["message", "stream", "resilience", "broker"],
-    types: [],
+    types: ["storage"],
     packages: [],
   },
   background: {

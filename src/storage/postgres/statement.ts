@@ -33,6 +33,11 @@ export function storable(text: string): string {
   return text.replaceAll(/[\0\ud800-\udfff]/gu, "\ufffd");
 }
 
+/** Halves of pairs, as drivers encode them: JSON would keep them, and Postgres refuse it. */
+export function wellFormed(text: string): string {
+  return text.isWellFormed() ? text : storable(text);
+}
+
 /**
  * Throws before a statement does, which would be the end of its transaction.
  *

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { errorText } from "../../../src/consumer/error_text.ts";
+import { errorText } from "../../../src/storage/error_text.ts";
 
 Deno.test("errorText() names an error and its causes", () => {
   const error = new RangeError("No", { cause: new Error("Why", { cause: "so" }) });

@@ -1,0 +1,391 @@
+import { sleep } from "../clock.ts";
+import type {
+  SagaBinding,
+  SagaCall,
+  SagaHost,
+  SagaOutcome,
+  SagaRunner,
+  Sagas,
+} from "../mediator/mod.ts";
+import {
+  hasSagaEnded,
+  type NewSagaLogEntry,
+  type SagaRecord,
+  type SagaSnapshot,
+} from "../storage/mod.ts";
+import { SagaBus } from "./bus.ts";
+import type { AnySaga } from "./definition.ts";
+import type { SagaItem } from "./items.ts";
+import { itemOf } from "./item_of.ts";
+import { Keeper } from "./keeper.ts";
+import { metadataIn, metadataText } from "./metadata.ts";
+import { SagaProgram } from "./program.ts";
+import { SagaContext } from "./saga_context.ts";
+import { SagaProgress } from "./progress.ts";
+import { failureOf, outcomeOf } from "./report.ts";
+import {
+  SagaBusyError,
+  SagaIdError,
+  SagaIncompatibleError,
+  SagaNotFoundError,
+} from "./saga_errors.ts";
+import { SagaOperations } from "./saga_operations.ts";
+import type { Entry } from "./entry.ts";
+import { SagaRun } from "./saga_run.ts";
+
+/** Why a saga that was claimed cannot be gone on with. */
+export type Unfit =
+  /** The application knows no such saga, or only older versions of it: another process may. */
+  | { readonly type: "unknown"; readonly reason: string }
+  /** It has to be parked. */
+  | { readonly type: "unfit"; readonly reason: string };
+
+/** How {@linkcode SagaEngine.open} opens a saga. */
+export interface OpenOptions {
+  readonly waits: boolean;
+}
+
+/** Runs the sagas of an application. */
+export class SagaEngine implements SagaRunner {
+  readonly sagas: Sagas;
+  readonly host: SagaHost;
+  readonly bus: SagaBus = new SagaBus();
+  readonly keeper: Keeper;
+  readonly leaseMs: number;
+  readonly #programs: Map<string, SagaProgram[]> = new Map();
+  readonly #name: string = crypto.randomUUID();
+  readonly #pollMs: number;
+  #owners = 0;
+
+  /**
+   * @throws {TypeError} If versions of a saga do not fit together, or a middleware refuses a step.
+   * @throws {RangeError} If an option is out of its range.
+   */
+  constructor(bindings: readonly SagaBinding[], host: SagaHost) {
+    const { leaseMs = 30_000, pollMs = 200 } = host.options;
+    for (const [name, value] of Object.entries({ leaseMs, pollMs })) {
+      if (Number.isFinite(value) && value > 0) continue;
+      throw new RangeError(`Cannot run sagas: ${name} must be a number above 0, got ${value}`);
+    }
+    this.host = host;
+    this.leaseMs = leaseMs;
+    this.#pollMs = pollMs;
+    this.keeper = new Keeper(host, leaseMs);
+    for (const { definition, earlier, middlewares } of bindings) {
+      const versions = [definition, ...earlier].map((version) => version as AnySaga);
+      checkVersions(versions);
+      const programs = versions.map((version) => new SagaProgram(version, middlewares, host));
+      this.#programs.set(definition.type, programs);
+    }
+    this.sagas = new SagaOperations(this);
+  }
+
+  /** The names of the sagas. */
+  get names(): readonly string[] {
+    return [...this.#programs.keys()];
+  }
+
+  /** Names somebody who claims a saga. */
+  nextOwner(): string {
+    return `${this.#name}-${++this.#owners}`;
+  }
+
+  /** The program of a version; of the present one if none is given. */
+  program(name: string, version?: number): SagaProgram | undefined {
+    const programs = this.#programs.get(name);
+    if (version === undefined) return programs?.[0];
+    return programs?.find((program) => program.version === version);
+  }
+
+  /** Whether a version is newer than all that are known. */
+  isNewer(name: string, version: number): boolean {
+    return (this.#programs.get(name) ?? []).every((program) => program.version < version);
+  }
+
+  async send(call: SagaCall): Promise<unknown> {
+    const run = await this.begin(call);
+    if (run === undefined) return await this.#drain(this.#attach(call));
+    await this.drive(run, call.signal);
+    if (run.end?.type === "lost") return await this.#drain(this.#attach(call));
+    return answerOf(run);
+  }
+
+  async *stream(call: SagaCall): AsyncGenerator<unknown, void, void> {
+    const run = await this.begin(call);
+    if (run === undefined) return void (yield* this.#attach(call));
+    yield* this.#walk(run, call.signal);
+    const after = run.progress.entries;
+    if (run.end?.type === "lost") yield* this.#attach(call, after);
+    else answerOf(run);
+  }
+
+  /** Stores the start of a saga, claimed; `undefined` if there is one with this id. */
+  async begin({ message, metadata }: SagaCall): Promise<SagaRun | undefined> {
+    const program = this.program(message.type) as SagaProgram;
+    const progress = new SagaProgress(program.steps);
+    const first = progress.next();
+    const entries: NewSagaLogEntry[] = [];
+    if (first.type === "act" && first.step.description.kind === "act") {
+      const step = first.step.description.id;
+      entries.push({ number: 1, action: "act", step, status: "started", attempt: 1 });
+    }
+    const { id } = metadata;
+    const saga = { id, name: program.name, version: program.version, status: "running" } as const;
+    const context = contextOf(message.type, message.data);
+    const stored = { ...saga, context: context.text, metadata: metadataText(metadata), entries };
+    const owner = this.nextOwner();
+    const { leaseMs } = this;
+    if (!await this.host.store.create(stored, { owner, leaseMs })) return undefined;
+    const record = { ...saga, context, metadata, owner, revision: 1, error: undefined, signals: 0 };
+    return new SagaRun(this.#parts(true), program, { record, log: entries });
+  }
+
+  /** Makes a run of a saga that was just claimed. */
+  open({ record, log }: SagaSnapshot, { waits }: OpenOptions): SagaRun | Unfit {
+    const { name, version, owner } = record;
+    const program = this.program(name, version);
+    if (program === undefined) {
+      const reason = `version ${version} of saga "${name}" is not known`;
+      return { type: this.isNewer(name, version) ? "unknown" : "unfit", reason };
+    }
+    try {
+      return new SagaRun(this.#parts(waits), program, {
+        record: {
+          ...record,
+          owner: owner ?? "",
+          context: new SagaContext(record.context, JSON.parse(record.context)),
+          metadata: metadataIn(record.metadata, record.id),
+        },
+        log,
+      });
+    } catch (error) {
+      if (!(error instanceof SagaIncompatibleError)) throw error;
+      return { type: "unfit", reason: error.reason };
+    }
+  }
+
+  /** Goes on with a saga as far as it goes in this process. */
+  drive(run: SagaRun, leaving: AbortSignal | undefined): Promise<void> {
+    return this.host.hold(async () => {
+      this.keeper.add(run);
+      try {
+        while (await run.advance(leaving));
+      } catch (error) {
+        this.#reportLeft(run, error);
+        await run.leave(error);
+        throw error;
+      } finally {
+        this.keeper.remove(run);
+      }
+    });
+  }
+
+  /** Parks a saga that was just claimed. */
+  async park({ record: { id, name, revision }, log }: SagaSnapshot, reason: string): Promise<void> {
+    const number = log.length + 1;
+    const entry: Entry = { action: "park", status: "completed", attempt: 1, error: reason };
+    await this.host.store.checkpoint(id, revision, {
+      entries: [{ number, ...entry }],
+      parkedReason: reason,
+      leaseMs: 0,
+    });
+    this.host.report?.({ type: "saga_parked", id, name, reason });
+    this.bus.notify(id);
+  }
+
+  /** Claims a saga that nobody has, wherever it stands. */
+  async claim(id: string): Promise<SagaSnapshot> {
+    const { store } = this.host;
+    const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
+    if (claimed !== undefined) return claimed;
+    const found = await this.load(id);
+    throw new SagaBusyError(id, found.record.leaseLeftMs);
+  }
+
+  /** Reads a saga. */
+  async load(id: string): Promise<SagaSnapshot> {
+    const found = await this.host.store.load(id);
+    if (found === undefined) throw new SagaNotFoundError(id);
+    return found;
+  }
+
+  /** How a saga stands that was read. */
+  outcomeOf({ record, log }: SagaSnapshot): SagaOutcome {
+    const steps = this.program(record.name, record.version)?.steps;
+    let progress: SagaProgress | undefined;
+    try {
+      progress = steps && new SagaProgress(steps, log);
+    } catch (error) {
+      if (!(error instanceof SagaIncompatibleError)) throw error;
+    }
+    return outcomeOf({ ...record, context: JSON.parse(record.context) }, progress);
+  }
+
+  /** Gives what a saga does as its log tells it, whoever goes on with it; and how it stands then. */
+  async *follow(
+    id: string,
+    after: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<SagaItem, SagaOutcome, void> {
+    const news = this.#newsOf(id, signal);
+    try {
+      for (let seen = after;;) {
+        const snapshot = await this.load(id);
+        yield* this.#itemsOf(snapshot, seen);
+        seen = Math.max(seen, snapshot.log.length);
+        if (isAtRest(snapshot.record)) return this.outcomeOf(snapshot);
+        await news.next(this.#pollMs);
+      }
+    } finally {
+      news.end();
+    }
+  }
+
+  /** Gives all of a saga that was started before, and goes on with it where nobody does. */
+  async *#attach(call: SagaCall, after = 0): AsyncGenerator<unknown, unknown, void> {
+    const { message, metadata: { id }, signal } = call;
+    const news = this.#newsOf(id, signal);
+    try {
+      for (let seen = after;;) {
+        const snapshot = await this.load(id);
+        const { record } = snapshot;
+        if (record.name !== message.type) throw new SagaIdError(id, message.type, record.name);
+        yield* this.#itemsOf(snapshot, seen);
+        seen = Math.max(seen, snapshot.log.length);
+        if (isAtRest(record)) return settledAnswer(this.outcomeOf(snapshot));
+        const isFree = record.leaseLeftMs === 0 && record.resumeInMs === 0;
+        const run = isFree ? await this.#take(snapshot) : undefined;
+        if (run === undefined) await news.next(this.#pollMs);
+        else {
+          yield* this.#walk(run, signal);
+          seen = Math.max(seen, run.progress.entries);
+          if (run.end?.type !== "lost") return answerOf(run);
+        }
+      }
+    } finally {
+      news.end();
+    }
+  }
+
+  async #take({ record: { id, name, version } }: SagaSnapshot): Promise<SagaRun | undefined> {
+    const { store } = this.host;
+    if (this.isNewer(name, version)) return undefined; // another process knows it
+    const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
+    if (claimed === undefined) return undefined;
+    const opened = this.open(claimed, { waits: true });
+    if (opened instanceof SagaRun) return opened;
+    await this.park(claimed, opened.reason);
+    return undefined;
+  }
+
+  /** Goes on with a saga at the pace of a reader. */
+  async *#walk(
+    run: SagaRun,
+    leaving: AbortSignal | undefined,
+  ): AsyncGenerator<SagaItem, void, void> {
+    this.keeper.add(run);
+    try {
+      for (let hasMore = true; hasMore;) {
+        hasMore = await run.advance(leaving);
+        yield* run.takeItems();
+      }
+    } catch (error) {
+      this.#reportLeft(run, error);
+      throw error;
+    } finally {
+      await run.leave(new DOMException("The reader left the saga", "AbortError"));
+      this.keeper.remove(run);
+    }
+  }
+
+  #itemsOf({ record, log }: SagaSnapshot, after: number): readonly SagaItem[] {
+    const steps = this.program(record.name, record.version)?.steps ?? [];
+    return log.filter(({ number }) => number > after)
+      .flatMap((entry) => itemOf(record.id, steps, entry) ?? []);
+  }
+
+  async #drain(items: AsyncGenerator<unknown, unknown, void>): Promise<unknown> {
+    for (;;) {
+      const { done, value } = await items.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** Waits until something may have been written to a saga, from when it is asked for the first time. */
+  #newsOf(id: string, signal: AbortSignal | undefined) {
+    const { clock, closing } = this.host;
+    const signals = signal === undefined ? [closing] : [closing, signal];
+    const leaving = AbortSignal.any(signals);
+    let hasNews = false;
+    let endWait = () => {};
+    const end = this.bus.listen(id, () => {
+      hasNews = true;
+      endWait();
+    });
+    return {
+      end,
+      async next(pollMs: number): Promise<void> {
+        leaving.throwIfAborted();
+        if (!hasNews) {
+          const news = new AbortController();
+          endWait = () => news.abort();
+          await sleep(clock, pollMs, AbortSignal.any([leaving, news.signal])).catch(() => {});
+          leaving.throwIfAborted();
+        }
+        hasNews = false;
+      },
+    };
+  }
+
+  #reportLeft({ id, program: { name } }: SagaRun, error: unknown): void {
+    this.host.report?.({ type: "saga_left", id, name, error });
+  }
+
+  #parts(waits: boolean) {
+    const { host, bus, leaseMs } = this;
+    return { host, bus, leaseMs, waits };
+  }
+}
+
+/** Whether nothing will happen to a saga by itself. */
+function isAtRest(record: SagaRecord): boolean {
+  const isWaiting = record.status === "waiting" && record.resumeInMs > 0;
+  return hasSagaEnded(record) || record.parkedReason !== undefined || isWaiting;
+}
+
+/** What a call of a saga resolves to when this process is done with it. */
+function answerOf(run: SagaRun): SagaOutcome {
+  if (run.end?.type === "left") throw run.end.reason;
+  const answer = settledAnswer(run.outcome(), run.cause);
+  const [first, ...others] = run.lateErrors;
+  if (first === undefined) return answer;
+  if (others.length === 0) throw first;
+  throw new AggregateError(run.lateErrors, "Cannot complete what followed from steps of the saga");
+}
+
+function settledAnswer(outcome: SagaOutcome, cause?: unknown): SagaOutcome {
+  const isFine = outcome.status === "completed" ||
+    outcome.status === "waiting" && outcome.parkedReason === undefined;
+  if (isFine) return outcome;
+  throw failureOf(outcome, cause);
+}
+
+function contextOf(type: string, data: unknown): SagaContext {
+  const text: string | undefined = JSON.stringify(data);
+  if (text?.startsWith("{") === true) return new SagaContext(text, data);
+  throw new TypeError(`Cannot start saga "${type}" as its context is no object`);
+}
+
+function checkVersions(versions: readonly AnySaga[]): void {
+  const [first] = versions;
+  const seen = new Set<number>();
+  for (const { type, version } of versions) {
+    if (type !== first?.type) {
+      throw new TypeError(`Cannot bind saga "${type}" as an earlier version of "${first?.type}"`);
+    }
+    if (seen.has(version)) {
+      throw new TypeError(`Cannot bind version ${version} of saga "${type}" twice`);
+    }
+    seen.add(version);
+  }
+}

@@ -1,0 +1,281 @@
+import {
+  HandlerNotFoundError,
+  type SagaDecision,
+  type SagaFollowOptions,
+  type SagaHistory,
+  type SagaOutcome,
+  type Sagas,
+  type SagaStart,
+} from "../mediator/mod.ts";
+import { type AnyMessage, type ItemOf, type SagaRequest, validate } from "../message/mod.ts";
+import {
+  hasSagaEnded,
+  type ListedSaga,
+  type SagaChange,
+  type SagaFilter,
+  type SagaSnapshot,
+  type SagaStatistics,
+} from "../storage/mod.ts";
+import { SagaProgress, type StepProgress } from "./progress.ts";
+import { failureOf } from "./report.ts";
+import type { SagaEngine } from "./saga_engine.ts";
+import { SagaIncompatibleError, SagaNotFoundError, SagaOperationError } from "./saga_errors.ts";
+import type { Entry } from "./entry.ts";
+import { SagaRun, TURN_BACK } from "./saga_run.ts";
+
+/** What an operation writes. */
+interface Decision {
+  readonly entries: readonly Entry[];
+  readonly change?: Partial<SagaChange>;
+}
+
+/** What can be done about the sagas of an application. */
+export class SagaOperations implements Sagas {
+  readonly engine: SagaEngine;
+
+  constructor(engine: SagaEngine) {
+    this.engine = engine;
+  }
+
+  async start(saga: SagaRequest): Promise<SagaStart> {
+    const { engine } = this;
+    if (engine.program(saga.type) === undefined) throw new HandlerNotFoundError(saga.type);
+    const { metadata } = saga;
+    const run = await engine.begin({ message: saga, metadata, signal: undefined });
+    if (run === undefined) return { id: metadata.id, isNew: false, settled: Promise.resolve() };
+    // The observer is told how it ends, and others go on with what this process cannot.
+    const settled = engine.drive(run, undefined).catch(() => {});
+    return { id: metadata.id, isNew: true, settled };
+  }
+
+  async *follow<M extends AnyMessage & SagaRequest>(
+    _definition: (...args: never[]) => M,
+    id: string,
+    { after = 0, signal }: SagaFollowOptions = {},
+  ): AsyncGenerator<ItemOf<M>, undefined, void> {
+    const outcome = yield* this.engine.follow(id, after, signal) as AsyncGenerator<
+      ItemOf<M>,
+      SagaOutcome,
+      void
+    >;
+    const { status, parkedReason } = outcome;
+    if (status === "completed" || (status === "waiting" && parkedReason === undefined)) return;
+    throw failureOf(outcome);
+  }
+
+  async recover(
+    id: string,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<SagaOutcome> {
+    const { engine } = this;
+    signal?.throwIfAborted();
+    const found = await engine.load(id);
+    if (hasSagaEnded(found.record) || found.record.parkedReason !== undefined) {
+      return engine.outcomeOf(found);
+    }
+    const claimed = await engine.claim(id);
+    const run = engine.open(claimed, { waits: true });
+    if (run instanceof SagaRun) {
+      await engine.drive(run, signal);
+      if (run.end?.type === "left") throw run.end.reason;
+    } else if (run.type === "unfit") {
+      await engine.park(claimed, run.reason);
+    } else {
+      const { revision, resumeInMs } = claimed.record;
+      await engine.host.store.checkpoint(id, revision, { leaseMs: 0, resumeInMs });
+      throw new SagaIncompatibleError(run.reason);
+    }
+    return engine.outcomeOf(await engine.load(id));
+  }
+
+  async get(id: string): Promise<SagaOutcome | undefined> {
+    const found = await this.engine.host.store.load(id);
+    return found && this.engine.outcomeOf(found);
+  }
+
+  async history(id: string): Promise<SagaHistory | undefined> {
+    const found = await this.engine.host.store.load(id);
+    return found && { ...found.record, log: found.log };
+  }
+
+  list(filter?: SagaFilter): Promise<readonly ListedSaga[]> {
+    return this.engine.host.store.list(filter);
+  }
+
+  statistics(options?: { readonly maxCount?: number }): Promise<SagaStatistics> {
+    return this.engine.host.store.statistics(options);
+  }
+
+  async resume(id: string, { reason }: SagaDecision = {}): Promise<void> {
+    await this.#decide(id, "resume", ({ record }) => {
+      if (hasSagaEnded(record)) return `it is ${record.status}`;
+      return { entries: [{ action: "resume", status: "completed", attempt: 1, error: reason }] };
+    });
+  }
+
+  async retryStep(id: string, step: string, { reason }: SagaDecision = {}): Promise<void> {
+    await this.#decide(id, `retry step "${step}" of`, (snapshot) => {
+      const entry: Entry = {
+        action: "retry",
+        step,
+        status: "completed",
+        attempt: 1,
+        error: reason,
+      };
+      return this.#atStep(snapshot, step, [entry]);
+    });
+  }
+
+  async skipStep(id: string, step: string, { reason }: SagaDecision = {}): Promise<void> {
+    await this.#decide(id, `skip step "${step}" of`, (snapshot) => {
+      const entry: Entry = { action: "skip", step, status: "completed", attempt: 1, error: reason };
+      return this.#atStep(snapshot, step, [entry]);
+    });
+  }
+
+  async compensate(id: string, { reason }: SagaDecision = {}): Promise<void> {
+    const { engine } = this;
+    const { store } = engine.host;
+    const { record } = await engine.load(id);
+    if (record.leaseLeftMs > 0 && !hasSagaEnded(record)) {
+      const data = JSON.stringify(reason);
+      const told = await store.signal(id, { id: crypto.randomUUID(), name: TURN_BACK, data });
+      if (told === "stored") return engine.keeper.find(id)?.wake();
+    }
+    await this.#decide(id, "compensate", (snapshot) => this.#turnBack(snapshot, reason));
+  }
+
+  async signal(
+    id: string,
+    name: string,
+    data?: unknown,
+    { signalId = crypto.randomUUID() }: { readonly signalId?: string | undefined } = {},
+  ): Promise<"stored" | "late"> {
+    const { engine } = this;
+    if (typeof name !== "string" || name === "" || name.startsWith("$")) {
+      throw new TypeError(`Cannot signal saga "${id}" as "${name}" is no name of a signal`);
+    }
+    const text: string | undefined = JSON.stringify(data);
+    if (data !== undefined && text === undefined) {
+      throw new TypeError(`Cannot signal saga "${id}" as JSON cannot carry the data`);
+    }
+    await this.#checkSignal(id, name, data);
+    const told = await engine.host.store.signal(id, { id: signalId, name, data: text });
+    if (told === undefined) throw new SagaNotFoundError(id);
+    engine.bus.notify(id);
+    return told;
+  }
+
+  /** Validates what a signal brings, where a step that waits for it describes that. */
+  async #checkSignal(id: string, name: string, data: unknown): Promise<void> {
+    const { record } = await this.engine.load(id);
+    for (const step of this.engine.program(record.name, record.version)?.steps ?? []) {
+      if (step.kind !== "wait" || step.signal !== name || step.schema === undefined) continue;
+      await validate(`${record.name}/${step.id}`, step.schema, data);
+    }
+  }
+
+  /** Has a saga turn back, or try again to undo what could not be undone. */
+  #turnBack(snapshot: SagaSnapshot, error: string | undefined): Decision | string {
+    const { record } = snapshot;
+    if (record.status === "completed" || record.status === "compensated") {
+      return `it is ${record.status}`;
+    }
+    const progress = this.#progressOf(snapshot);
+    if (typeof progress === "string") return progress;
+    if (!progress.isBack) {
+      const reason = error ?? "Somebody asked for it";
+      const entry: Entry = { action: "turn_back", status: "completed", attempt: 1, error: reason };
+      return this.#decided(progress, [entry], { error: reason });
+    }
+    const failed = progress.steps.filter((step) => partsOf(step).some(hasFailedToUndo));
+    const entries = failed.map(({ description: { id: step } }): Entry => ({
+      action: "retry",
+      step,
+      status: "completed",
+      attempt: 1,
+      error,
+    }));
+    const resume: Entry = { action: "resume", status: "completed", attempt: 1, error };
+    return this.#decided(progress, entries.length > 0 ? entries : [resume]);
+  }
+
+  /** What is written about a step, if the saga is at it. */
+  #atStep(snapshot: SagaSnapshot, id: string, entries: readonly Entry[]): Decision | string {
+    const progress = this.#progressOf(snapshot);
+    if (typeof progress === "string") return progress;
+    const step = progress.find(id);
+    if (step === undefined) return "it has no such step";
+    if (["completed", "compensated"].includes(snapshot.record.status)) {
+      return `it is ${snapshot.record.status}`;
+    }
+    const next = progress.next();
+    const isAtIt = next.type !== "end" && next.step === step;
+    if (!isAtIt && !partsOf(step).some(hasFailedToUndo)) return "it is not at that step";
+    return this.#decided(progress, entries);
+  }
+
+  #decided(
+    progress: SagaProgress,
+    entries: readonly Entry[],
+    change: Partial<SagaChange> = {},
+  ): Decision {
+    for (const entry of entries) progress.apply(entry);
+    const next = progress.next();
+    const status = next.type === "end"
+      ? next.status
+      : next.type === "act"
+      ? "running"
+      : "compensating";
+    return { entries, change: { ...change, status } };
+  }
+
+  #progressOf({ record, log }: SagaSnapshot): SagaProgress | string {
+    const program = this.engine.program(record.name, record.version);
+    if (program === undefined) return `version ${record.version} of it is not known`;
+    try {
+      return new SagaProgress(program.steps, log);
+    } catch (error) {
+      if (error instanceof SagaIncompatibleError) return error.reason;
+      throw error;
+    }
+  }
+
+  /** Claims a saga, and writes what is decided; a text says why that cannot be. */
+  async #decide(
+    id: string,
+    action: string,
+    decide: (snapshot: SagaSnapshot) => Decision | string,
+  ): Promise<void> {
+    const { engine } = this;
+    const { store } = engine.host;
+    const before = decide(await engine.load(id));
+    if (typeof before === "string") throw new SagaOperationError(id, action, before);
+    const claimed = await engine.claim(id);
+    const { record, log } = claimed;
+    const decision = decide(claimed);
+    if (typeof decision === "string") {
+      await store.checkpoint(id, record.revision, { leaseMs: 0, resumeInMs: record.resumeInMs });
+      throw new SagaOperationError(id, action, decision);
+    }
+    const entries = decision.entries.map((entry, n) => ({ number: log.length + 1 + n, ...entry }));
+    await store.checkpoint(id, record.revision, {
+      ...decision.change,
+      entries,
+      parkedReason: null,
+      hasProgressed: true,
+      leaseMs: 0,
+    });
+    engine.bus.notify(id);
+  }
+}
+
+type Part = StepProgress["primary"];
+
+function partsOf({ primary, secondary }: StepProgress): readonly Part[] {
+  return secondary === undefined ? [primary] : [primary, secondary];
+}
+
+function hasFailedToUndo({ compensation }: Part): boolean {
+  return compensation === "failed" || compensation === "retrying";
+}

@@ -1,0 +1,74 @@
+import type { SagaSignal } from "../storage/mod.ts";
+import type { WaitingStep } from "./description.ts";
+import type { NextAction } from "./progress.ts";
+import { actionOf, type Entry } from "./entry.ts";
+import type { SagaRun } from "./saga_run.ts";
+import { turnBack } from "./turn_back.ts";
+
+type Action = NextAction & { readonly type: "act" | "compensate" };
+
+/** Takes in the signal that a step waits for, or leaves the saga waiting for it. */
+export async function runWait(run: SagaRun, next: Action): Promise<void> {
+  const { store } = run.parts.host;
+  const description = next.step.description as WaitingStep;
+  const found = await find(run, description);
+  if (found !== undefined) return await take(run, next, found);
+  const leftMs = next.isOpen ? await timeLeft(run, next, description) : description.timeoutMs;
+  if (leftMs <= 0) return await giveUp(run, next, description);
+  const entries = next.step.primary.isOpen ? [] : [run.begin(next)];
+  await run.write({ entries, status: "waiting", isReleased: true, resumeInMs: leftMs });
+  // One that was stored while this was written has not woken anybody.
+  const late = await find(run, description);
+  if (late === undefined) {
+    run.end = { type: "settled" };
+    return;
+  }
+  const claimed = await store.claim(run.id, { owner: run.owner, leaseMs: run.parts.leaseMs });
+  if (claimed === undefined) run.end = { type: "settled" }; // somebody goes on with it already
+  else run.revision = claimed.record.revision;
+}
+
+async function find(run: SagaRun, { signal }: WaitingStep): Promise<SagaSignal | undefined> {
+  const signals = await run.parts.host.store.signals(run.id);
+  run.mailRead(signals.length);
+  return signals.find(({ name }) => name === signal);
+}
+
+async function take(run: SagaRun, next: Action, { id, data }: SagaSignal): Promise<void> {
+  const entries: Entry[] = next.isOpen ? [] : [run.begin(next)];
+  const result: unknown = data === undefined ? undefined : JSON.parse(data);
+  const isObject = typeof result === "object" && result !== null && !Array.isArray(result);
+  const { entries: more = [], ...rest } = run.following([
+    { ...actionOf(next), status: "completed", ...(isObject ? { result: data } : {}) },
+  ]);
+  const context = isObject && data !== undefined ? run.context.with(result, data) : undefined;
+  await run.write({
+    ...rest,
+    entries: [...entries, ...more],
+    context,
+    consumed: [id],
+    hasProgressed: true,
+  });
+}
+
+/** How long the wait lasts still, by the clock of the storage. */
+async function timeLeft(run: SagaRun, next: Action, description: WaitingStep): Promise<number> {
+  const { timeoutMs, id } = description;
+  if (timeoutMs === Infinity) return Infinity;
+  const entry: Entry = { ...actionOf(next), status: "postponed" };
+  run.progress.apply(entry);
+  await run.write({ entries: [entry] }); // its time is the present one
+  const { log = [] } = await run.parts.host.store.load(run.id) ?? {};
+  const begun = log.find(({ step, status }) => step === id && status === "started");
+  const last = log.at(-1);
+  if (begun === undefined || last === undefined) return timeoutMs;
+  return timeoutMs - (last.at.getTime() - begun.at.getTime());
+}
+
+async function giveUp(run: SagaRun, next: Action, description: WaitingStep): Promise<void> {
+  const { id, signal, timeoutMs } = description;
+  const text = `No signal "${signal}" has come in ${timeoutMs} ms`;
+  const entry: Entry = { ...actionOf(next), status: "failed", error: text };
+  run.progress.apply(entry);
+  await run.write(turnBack(run, [entry], `Step "${id}": ${text}`));
+}
