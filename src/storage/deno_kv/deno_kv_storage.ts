@@ -52,6 +52,14 @@ export interface DenoKvStorageOptions extends OutboxOptions {
  * messages never conflicts with anybody. Any number of processes can share a database in a file too;
  * they wait for each other, and try again for some seconds while it is locked.
  *
+ * A checkpoint of a saga is one atomic operation too, with the messages in it, so its context, the
+ * results in its new log entries and its messages have 819,200 bytes together; more is refused with a
+ * {@linkcode TransactionTooLargeError}, and nothing is written. Texts of more than 16,384 characters
+ * are kept apart, so that a checkpoint which does not change them does not write them again. The
+ * metadata of a saga has room for some 16,000 bytes, and of errors and reasons 4,000 characters are
+ * kept. Of sagas that were started in the same millisecond by several processes, either may be the
+ * first in a list.
+ *
  * @throws {TypeError} If two of the notifications have the same name on the same topic.
  * @throws {RangeError} If the prefix is too long.
  *

@@ -58,11 +58,17 @@ export class KvSagas implements SagaStore {
 
   async load(id: string): Promise<SagaSnapshot | undefined> {
     const name = await keyText(id);
+    let before: string | undefined;
     for (;;) {
       const whole = await this.#table.readWhole(name);
       if (whole === undefined) return undefined;
       const snapshot = await this.#table.snapshot(whole, whole);
       if (snapshot !== undefined) return snapshot;
+      // Unless it was changed in between, it stays so.
+      if (whole.versionstamp === before) {
+        throw new TypeError(`Cannot read the saga "${id}" as a part of it is missing`);
+      }
+      before = whole.versionstamp;
     }
   }
 

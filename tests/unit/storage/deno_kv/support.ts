@@ -19,7 +19,13 @@ import { denoKvStorage } from "../../../../src/storage/deno_kv/mod.ts";
 import type { DenoKvStorageOptions } from "../../../../src/storage/deno_kv/deno_kv_storage.ts";
 import { KvDatabase } from "../../../../src/storage/deno_kv/kv_database.ts";
 import { Keys } from "../../../../src/storage/deno_kv/keys.ts";
-import type { OutboxOutcome, OutboxRow, OutboxSession } from "../../../../src/storage/mod.ts";
+import type {
+  NewSaga,
+  NewSagaLogEntry,
+  OutboxOutcome,
+  OutboxRow,
+  OutboxSession,
+} from "../../../../src/storage/mod.ts";
 
 /** What was asked of a database. */
 export interface Calls {
@@ -204,6 +210,30 @@ export async function readAll(session: OutboxSession, maxRows = 100): Promise<Ou
     if (more.length === 0) return rows;
     rows.push(...more);
   }
+}
+
+/** A saga that is to be started. */
+export function sagaOf(id: string, more: Partial<NewSaga> = {}): NewSaga {
+  return {
+    id,
+    name: "order",
+    version: 1,
+    status: "running",
+    context: "{}",
+    metadata: "{}",
+    entries: [logged(1)],
+    ...more,
+  };
+}
+
+/** An entry of a log. */
+export function logged(number: number, more: Partial<NewSagaLogEntry> = {}): NewSagaLogEntry {
+  return { number, action: "act", step: "pay", status: "completed", attempt: 1, ...more };
+}
+
+/** Text of so many characters, as JSON. */
+export function jsonOf(length: number, character = "x"): string {
+  return JSON.stringify(character.repeat(length - 2));
 }
 
 /** All keys that begin with a kind, as what comes behind it. */
