@@ -16,6 +16,7 @@ import {
   type SagaSnapshot,
   type SagaStatistics,
 } from "../storage/mod.ts";
+import { typeOf } from "./program.ts";
 import { SagaProgress, type StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
@@ -154,7 +155,7 @@ export class SagaOperations implements Sagas {
     if (data !== undefined && text === undefined) {
       throw new TypeError(`Cannot signal saga "${id}" as JSON cannot carry the data`);
     }
-    await this.#checkSignal(id, name, data);
+    await this.#checkSignal(id, name, text === undefined ? undefined : JSON.parse(text));
     const told = await engine.host.store.signal(id, { id: signalId, name, data: text });
     if (told === undefined) throw new SagaNotFoundError(id);
     engine.bus.notify(id);
@@ -166,7 +167,7 @@ export class SagaOperations implements Sagas {
     const { record } = await this.engine.load(id);
     for (const step of this.engine.program(record.name, record.version)?.steps ?? []) {
       if (step.kind !== "wait" || step.signal !== name || step.schema === undefined) continue;
-      await validate(`${record.name}/${step.id}`, step.schema, data);
+      await validate(typeOf(record.name, step.id), step.schema, data);
     }
   }
 
