@@ -20,7 +20,12 @@ import { typeOf } from "./program.ts";
 import { SagaProgress, type StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
-import { SagaIncompatibleError, SagaNotFoundError, SagaOperationError } from "./saga_errors.ts";
+import {
+  SagaBusyError,
+  SagaIncompatibleError,
+  SagaNotFoundError,
+  SagaOperationError,
+} from "./saga_errors.ts";
 import { type Entry, SagaRun, TURN_BACK } from "./saga_run.ts";
 
 /** What an operation writes. */
@@ -73,13 +78,13 @@ export class SagaOperations implements Sagas {
     if (hasSagaEnded(found.record) || found.record.parkedReason !== undefined) {
       return engine.outcomeOf(found);
     }
-    const claimed = await engine.claim(id);
-    const run = engine.open(claimed, { waits: true });
+    const unknown = engine.unknown(found.record);
+    if (unknown !== undefined) throw new SagaOperationError(id, "recover", unknown);
+    const run = await engine.take(id);
+    if (run === undefined) throw new SagaBusyError(id, (await engine.load(id)).record.leaseLeftMs);
     if (run instanceof SagaRun) {
       await engine.drive(run, signal);
       if (run.end?.type === "left") throw run.end.reason;
-    } else {
-      await engine.park(claimed, run.reason);
     }
     return engine.outcomeOf(await engine.load(id));
   }
@@ -136,7 +141,11 @@ export class SagaOperations implements Sagas {
     if (record.leaseLeftMs > 0 && !hasSagaEnded(record)) {
       const data = JSON.stringify(reason);
       const told = await store.signal(id, { id: crypto.randomUUID(), name: TURN_BACK, data });
-      if (told === "stored") return engine.keeper.find(id)?.wake();
+      const run = engine.keeper.find(id);
+      if (told === "stored" && run !== undefined) return run.wake();
+      // Whoever had it may have left it meanwhile, for as long as it wants to wait.
+      const { record: now } = await engine.load(id);
+      if (told === "stored" && (now.leaseLeftMs > 0 || hasSagaEnded(now))) return;
     }
     await this.#decide(id, "compensate", (snapshot) => this.#turnBack(snapshot, reason));
   }
@@ -255,13 +264,14 @@ export class SagaOperations implements Sagas {
       throw new SagaOperationError(id, action, decision);
     }
     const entries = decision.entries.map((entry, n) => ({ number: log.length + 1 + n, ...entry }));
-    await store.checkpoint(id, record.revision, {
+    const hold = await store.checkpoint(id, record.revision, {
       ...decision.change,
       entries,
       parkedReason: null,
       hasProgressed: true,
       leaseMs: 0,
     });
+    if (hold === undefined) throw new SagaBusyError(id, 0); // it took longer than the lease
     engine.bus.notify(id);
   }
 }
