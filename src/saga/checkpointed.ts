@@ -20,7 +20,11 @@ const delayOf = exponentialBackoff({ initialDelayMs: 50, maxDelayMs: 2_000 });
  */
 export async function checkpointed(
   { host: { store, clock } }: RunParts,
-  { id, revision }: { readonly id: string; readonly revision: number },
+  { id, revision, owner }: {
+    readonly id: string;
+    readonly revision: number;
+    readonly owner: string;
+  },
   change: SagaChange,
   entries: number,
   patienceMs: number,
@@ -42,7 +46,9 @@ export async function checkpointed(
         const found = await store.load(id);
         if (found === undefined) return undefined;
         const { record, log } = found;
-        if (record.revision === revision + 1 && log.length >= entries) {
+        // Whoever claims the saga raises the revision too.
+        const isOurs = record.owner === (change.leaseMs > 0 ? owner : undefined);
+        if (record.revision === revision + 1 && log.length >= entries && isOurs) {
           return { revision: record.revision, signals: record.signals };
         }
         if (record.revision !== revision) return undefined;

@@ -276,9 +276,9 @@ export class SagaEngine implements SagaRunner {
     const { store } = this.host;
     const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
     if (claimed === undefined) return undefined;
-    if (isAtRest(claimed.record)) { // since it was looked at
-      const { revision, resumeInMs } = claimed.record;
-      await store.checkpoint(id, revision, { leaseMs: 0, resumeInMs });
+    const { record } = claimed;
+    if (hasSagaEnded(record) || record.parkedReason !== undefined) { // since it was looked at
+      await store.checkpoint(id, record.revision, { leaseMs: 0 });
       return "at rest";
     }
     const opened = this.open(claimed, { waits: true });
