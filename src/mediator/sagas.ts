@@ -96,6 +96,7 @@ export interface Sagas {
    * any more. If there is one with the same id it does nothing. How it ends the observer is told.
    *
    * @throws {HandlerNotFoundError} If nothing handles it.
+   * @throws {AppClosedError} If the application is disposed.
    */
   start(saga: SagaRequest): Promise<SagaStart>;
   /**

@@ -45,6 +45,7 @@ export class SagaOperations implements Sagas {
   async start(saga: SagaRequest): Promise<SagaStart> {
     const { engine } = this;
     if (engine.program(saga.type) === undefined) throw new HandlerNotFoundError(saga.type);
+    engine.host.closing.throwIfAborted();
     const { metadata } = saga;
     const run = await engine.begin({ message: saga, metadata, signal: undefined });
     if (run === undefined) return { id: metadata.id, isNew: false, settled: Promise.resolve() };
