@@ -24,7 +24,7 @@ function stubborn(
   const definition = saga("stubborn", { version: 1, context: type<object>(), compensateRetry })
     .step("a", side("a"))
     .step("b", side("b"))
-    .step("c", fail(error) as () => void);
+    .step("c", fail(error));
   const app = bootstrap(handlers().saga(definition), options);
   const delays = (id: string) => times[id]?.slice(1).map((at, n) => at - (times[id]?.[n] ?? 0));
   const run = () =>
@@ -127,7 +127,7 @@ Deno.test("a compensation that runs out of its time is tried again", async () =>
       compensate: () => ++attempts < 2 ? new Promise(() => {}) : undefined,
       timeoutMs: 10,
     })
-    .step("last", fail(new Error("No")) as () => void);
+    .step("last", fail(new Error("No")));
   const app = bootstrap(handlers().saga(definition), options);
   await assert.rejects(inTime(clock, app.send(definition({}))), (error: SagaFailedError) => {
     assert.equal(error.outcome.status, "compensated");
@@ -142,7 +142,7 @@ Deno.test("a step without a compensation stays as it is", async () => {
   const definition = saga("mixed", { version: 1, context: type<object>() })
     .step("a", { act: () => {}, compensate: () => void undone.push("a") })
     .step("b", () => {})
-    .step("c", fail(new Error("No")) as () => void);
+    .step("c", fail(new Error("No")));
   const app = bootstrap(handlers().saga(definition), options);
   const thrown = await app.send(definition({})).catch((error: SagaFailedError) => error);
   assert.ok(thrown instanceof SagaFailedError);
@@ -160,7 +160,7 @@ Deno.test("a compensation gets the context as it is when the saga turns back, wi
   const definition = saga("context", { version: 1, context: type<{ n: number }>() })
     .step("a", { act: () => ({ a: 1 }), compensate: (context) => void seen.push({ ...context }) })
     .step("b", () => ({ n: 2 }))
-    .step("c", fail(new Error("No")) as () => void);
+    .step("c", fail(new Error("No")));
   const app = bootstrap(handlers().saga(definition), options);
   await app.send(definition({ n: 1 })).catch(() => {});
   assert.deepEqual(seen, [{ n: 2, a: 1 }]);

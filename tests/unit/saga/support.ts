@@ -62,7 +62,7 @@ export function trio(scripts: Record<string, Script> = {}) {
 }
 
 /** Throws an error. */
-export function fail(error: unknown): Script {
+export function fail(error: unknown): () => never {
   return () => {
     throw error;
   };
