@@ -96,6 +96,7 @@ export interface Sagas {
    * any more. If there is one with the same id it does nothing. How it ends the observer is told.
    *
    * @throws {HandlerNotFoundError} If nothing handles it.
+   * @throws {AppClosedError} If the application is disposed.
    */
   start(saga: SagaRequest): Promise<SagaStart>;
   /**
@@ -116,7 +117,7 @@ export interface Sagas {
    *
    * @throws {SagaNotFoundError} If there is no such saga.
    * @throws {SagaBusyError} If somebody has it.
-   * @throws {SagaIncompatibleError} If it is of a newer version than this application knows.
+   * @throws {SagaOperationError} If only another application knows it, or a newer version of this one.
    * @throws The reason of `signal`, if it aborts before: the step at hand is finished first.
    */
   recover(
@@ -163,8 +164,8 @@ export interface Sagas {
    */
   skipStep(id: string, step: string, decision?: SagaDecision): Promise<void>;
   /**
-   * Has a saga turn back. If somebody has it, it does so once the step at hand has ended, and within a third
-   * of its lease at the latest where it waits.
+   * Has a saga turn back. If somebody has it, it does so once the step at hand has ended, and within two
+   * thirds of its lease at the latest where it waits.
    *
    * @throws {SagaNotFoundError} If there is no such saga.
    * @throws {SagaOperationError} If it has ended.

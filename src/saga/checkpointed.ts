@@ -21,7 +21,11 @@ const delayOf = exponentialBackoff({ initialDelayMs: 50, maxDelayMs: 2_000 });
  */
 export async function checkpointed(
   { host: { store, clock } }: RunParts,
-  { id, revision }: { readonly id: string; readonly revision: number },
+  { id, revision, owner }: {
+    readonly id: string;
+    readonly revision: number;
+    readonly owner: string;
+  },
   change: SagaChange,
   { last, patienceMs, ...options }: {
     readonly error: unknown;
@@ -38,7 +42,9 @@ export async function checkpointed(
       const found = await store.load(id);
       if (found === undefined) return undefined;
       const { record, log } = found;
-      if (record.revision === revision + 1 && log.length >= last) {
+      // Whoever claims the saga raises the revision too.
+      const isOurs = record.owner === (change.leaseMs > 0 ? owner : undefined);
+      if (record.revision === revision + 1 && log.length >= last && isOurs) {
         return { revision: record.revision, signals: record.signals };
       }
       if (record.revision !== revision) return undefined;

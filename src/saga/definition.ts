@@ -45,7 +45,12 @@ export type NewStepId<S extends string, I> = S extends (I extends { readonly nam
 export interface WaitOptions<S extends AnySchema> {
   /** The name of the signal. @default the id of the step */
   readonly signal?: string | undefined;
-  /** What the signal brings: it is added to the context. A signal that does not fit is refused when it is taken in, and the saga waits on. @default nothing */
+  /**
+   * What the signal brings, which is added to the context. A signal that does not fit is refused; one that was
+   * sent by an application without the saga is written down and thrown away, and the saga waits on.
+   *
+   * @default nothing
+   */
   readonly data?: S | undefined;
   /** How long it waits, in milliseconds; then the step has failed. @default {Infinity} */
   readonly timeoutMs?: number | undefined;

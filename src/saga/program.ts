@@ -49,3 +49,22 @@ export function typeOf(name: string, step: string): string {
 export function idempotencyKeyOf(sagaId: string, step: string, part: PartName): string {
   return part === "primary" ? `${sagaId}/${step}` : `${sagaId}/${step}/secondary`;
 }
+
+/**
+ * Checks that the versions of a saga belong together.
+ *
+ * @throws {TypeError} If they do not.
+ */
+export function checkVersions(versions: readonly AnySaga[]): void {
+  const [first] = versions;
+  const seen = new Set<number>();
+  for (const { type, version } of versions) {
+    if (type !== first?.type) {
+      throw new TypeError(`Cannot bind saga "${type}" as an earlier version of "${first?.type}"`);
+    }
+    if (seen.has(version)) {
+      throw new TypeError(`Cannot bind version ${version} of saga "${type}" twice`);
+    }
+    seen.add(version);
+  }
+}

@@ -9,6 +9,8 @@ export type PartName = "primary" | "secondary";
 export class PartProgress {
   /** Whether an attempt at the act was begun whose end nobody knows. */
   isOpen = false;
+  /** Whether it was ever begun. */
+  hasBegun = false;
   isCompleted = false;
   /** Whether some attempt may have had its effect though it has not succeeded. */
   isUnknown = false;
@@ -173,6 +175,7 @@ export class SagaProgress {
     const progress = step.part(name);
     step.current = name;
     progress.isOpen = status === "started";
+    if (progress.isOpen) progress.hasBegun = true;
     if (status === "completed") progress.isCompleted = true;
     if (status === "unknown") progress.isUnknown = true;
     if (status === "retrying" || status === "failed" || status === "unknown") {
@@ -185,9 +188,9 @@ export class SagaProgress {
     for (const part of [step.primary, step.secondary]) {
       if (part === undefined) continue;
       if (!this.isBack) part.failures = 0;
-      else if (part.compensation === "failed" || part.compensation === "retrying") {
+      else part.compensationFailures = 0;
+      if (part.compensation === "failed" || part.compensation === "retrying") {
         part.compensation = "none";
-        part.compensationFailures = 0;
       }
     }
   }

@@ -19,7 +19,7 @@ import type { SagaItem } from "./items.ts";
 import { itemOf } from "./item_of.ts";
 import { Keeper } from "./keeper.ts";
 import { metadataIn, metadataText } from "./metadata.ts";
-import { SagaProgram } from "./program.ts";
+import { checkVersions, SagaProgram } from "./program.ts";
 import { SagaContext } from "./saga_context.ts";
 import { SagaProgress } from "./progress.ts";
 import { failureOf, outcomeOf } from "./report.ts";
@@ -97,9 +97,11 @@ export class SagaEngine implements SagaRunner {
     return programs?.find((program) => program.version === version);
   }
 
-  /** Whether a version is newer than all that are known. */
-  isNewer(name: string, version: number): boolean {
-    return (this.#programs.get(name) ?? []).every((program) => program.version < version);
+  /** Why another process may know a saga that this one does not; `undefined` if that is not so. */
+  unknown({ name, version }: Pick<SagaRecord, "name" | "version">): string | undefined {
+    const versions = (this.#programs.get(name) ?? []).map(({ version }) => version);
+    if (versions.some((known) => known >= version)) return undefined;
+    return `version ${version} of saga "${name}" is not known`;
   }
 
   async send(call: SagaCall): Promise<unknown> {
@@ -145,8 +147,9 @@ export class SagaEngine implements SagaRunner {
     const { name, version, owner } = record;
     const program = this.program(name, version);
     if (program === undefined) {
-      const reason = `version ${version} of saga "${name}" is not known`;
-      return { type: this.isNewer(name, version) ? "unknown" : "unfit", reason };
+      const reason = this.unknown(record);
+      if (reason !== undefined) return { type: "unknown", reason };
+      return { type: "unfit", reason: `version ${version} of saga "${name}" is not known` };
     }
     try {
       return new SagaRun(this.#parts(waits), program, {
@@ -253,9 +256,10 @@ export class SagaEngine implements SagaRunner {
         yield* this.#itemsOf(snapshot, seen);
         seen = Math.max(seen, snapshot.log.length);
         if (isAtRest(record)) return settledAnswer(this.outcomeOf(snapshot));
-        const isFree = record.leaseLeftMs === 0 && record.resumeInMs === 0;
-        const run = isFree ? await this.#take(snapshot) : undefined;
-        if (run === undefined) await news.next(this.#pollMs);
+        const isFree = record.leaseLeftMs === 0 && record.resumeInMs === 0 &&
+          this.unknown(record) === undefined;
+        const run = isFree ? await this.take(id) : undefined;
+        if (!(run instanceof SagaRun)) await news.next(this.#pollMs);
         else {
           yield* this.#walk(run, signal);
           seen = Math.max(seen, run.progress.entries);
@@ -267,15 +271,22 @@ export class SagaEngine implements SagaRunner {
     }
   }
 
-  async #take({ record: { id, name, version } }: SagaSnapshot): Promise<SagaRun | undefined> {
+  /**
+   * Claims a saga and makes a run of it; `undefined` if somebody has it. One that does not fit is parked.
+   */
+  async take(id: string): Promise<SagaRun | "at rest" | undefined> {
     const { store } = this.host;
-    if (this.isNewer(name, version)) return undefined; // another process knows it
     const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
     if (claimed === undefined) return undefined;
+    const { record } = claimed;
+    if (hasSagaEnded(record) || record.parkedReason !== undefined) { // since it was looked at
+      await store.checkpoint(id, record.revision, { leaseMs: 0 });
+      return "at rest";
+    }
     const opened = this.open(claimed, { waits: true });
     if (opened instanceof SagaRun) return opened;
     await this.park(claimed, opened.reason);
-    return undefined;
+    return "at rest";
   }
 
   /** Goes on with a saga at the pace of a reader. */
@@ -374,18 +385,4 @@ function contextOf(type: string, data: unknown): SagaContext {
   const text: string | undefined = JSON.stringify(data);
   if (text?.startsWith("{") === true) return new SagaContext(text, data);
   throw new TypeError(`Cannot start saga "${type}" as its context is no object`);
-}
-
-function checkVersions(versions: readonly AnySaga[]): void {
-  const [first] = versions;
-  const seen = new Set<number>();
-  for (const { type, version } of versions) {
-    if (type !== first?.type) {
-      throw new TypeError(`Cannot bind saga "${type}" as an earlier version of "${first?.type}"`);
-    }
-    if (seen.has(version)) {
-      throw new TypeError(`Cannot bind version ${version} of saga "${type}" twice`);
-    }
-    seen.add(version);
-  }
 }

@@ -16,11 +16,17 @@ import {
   type SagaSnapshot,
   type SagaStatistics,
 } from "../storage/mod.ts";
+import { typeOf } from "./program.ts";
 import { SagaProgress, type StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
-import { SagaIncompatibleError, SagaNotFoundError, SagaOperationError } from "./saga_errors.ts";
 import type { Entry } from "./entry.ts";
+import {
+  SagaBusyError,
+  SagaIncompatibleError,
+  SagaNotFoundError,
+  SagaOperationError,
+} from "./saga_errors.ts";
 import { SagaRun, TURN_BACK } from "./saga_run.ts";
 
 /** What an operation writes. */
@@ -40,6 +46,7 @@ export class SagaOperations implements Sagas {
   async start(saga: SagaRequest): Promise<SagaStart> {
     const { engine } = this;
     if (engine.program(saga.type) === undefined) throw new HandlerNotFoundError(saga.type);
+    engine.host.closing.throwIfAborted();
     const { metadata } = saga;
     const run = await engine.begin({ message: saga, metadata, signal: undefined });
     if (run === undefined) return { id: metadata.id, isNew: false, settled: Promise.resolve() };
@@ -73,17 +80,13 @@ export class SagaOperations implements Sagas {
     if (hasSagaEnded(found.record) || found.record.parkedReason !== undefined) {
       return engine.outcomeOf(found);
     }
-    const claimed = await engine.claim(id);
-    const run = engine.open(claimed, { waits: true });
+    const unknown = engine.unknown(found.record);
+    if (unknown !== undefined) throw new SagaOperationError(id, "recover", unknown);
+    const run = await engine.take(id);
+    if (run === undefined) throw new SagaBusyError(id, (await engine.load(id)).record.leaseLeftMs);
     if (run instanceof SagaRun) {
       await engine.drive(run, signal);
       if (run.end?.type === "left") throw run.end.reason;
-    } else if (run.type === "unfit") {
-      await engine.park(claimed, run.reason);
-    } else {
-      const { revision, resumeInMs } = claimed.record;
-      await engine.host.store.checkpoint(id, revision, { leaseMs: 0, resumeInMs });
-      throw new SagaIncompatibleError(run.reason);
     }
     return engine.outcomeOf(await engine.load(id));
   }
@@ -140,7 +143,11 @@ export class SagaOperations implements Sagas {
     if (record.leaseLeftMs > 0 && !hasSagaEnded(record)) {
       const data = JSON.stringify(reason);
       const told = await store.signal(id, { id: crypto.randomUUID(), name: TURN_BACK, data });
-      if (told === "stored") return engine.keeper.find(id)?.wake();
+      const run = engine.keeper.find(id);
+      if (told === "stored" && run !== undefined) return run.wake();
+      // Whoever had it may have left it meanwhile, for as long as it wants to wait.
+      const { record: now } = await engine.load(id);
+      if (told === "stored" && (now.leaseLeftMs > 0 || hasSagaEnded(now))) return;
     }
     await this.#decide(id, "compensate", (snapshot) => this.#turnBack(snapshot, reason));
   }
@@ -159,7 +166,7 @@ export class SagaOperations implements Sagas {
     if (data !== undefined && text === undefined) {
       throw new TypeError(`Cannot signal saga "${id}" as JSON cannot carry the data`);
     }
-    await this.#checkSignal(id, name, data);
+    await this.#checkSignal(id, name, text === undefined ? undefined : JSON.parse(text));
     const told = await engine.host.store.signal(id, { id: signalId, name, data: text });
     if (told === undefined) throw new SagaNotFoundError(id);
     engine.bus.notify(id);
@@ -171,7 +178,7 @@ export class SagaOperations implements Sagas {
     const { record } = await this.engine.load(id);
     for (const step of this.engine.program(record.name, record.version)?.steps ?? []) {
       if (step.kind !== "wait" || step.signal !== name || step.schema === undefined) continue;
-      await validate(`${record.name}/${step.id}`, step.schema, data);
+      await validate(typeOf(record.name, step.id), step.schema, data);
     }
   }
 
@@ -259,13 +266,14 @@ export class SagaOperations implements Sagas {
       throw new SagaOperationError(id, action, decision);
     }
     const entries = decision.entries.map((entry, n) => ({ number: log.length + 1 + n, ...entry }));
-    await store.checkpoint(id, record.revision, {
+    const hold = await store.checkpoint(id, record.revision, {
       ...decision.change,
       entries,
       parkedReason: null,
       hasProgressed: true,
       leaseMs: 0,
     });
+    if (hold === undefined) throw new SagaBusyError(id, 0); // it took longer than the lease
     engine.bus.notify(id);
   }
 }

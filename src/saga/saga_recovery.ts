@@ -207,15 +207,17 @@ class Recovery implements SagaRecovery {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     try {
-      const run = await this.#open(snapshot, counts);
+      const run = await this.#open(snapshot, counts).catch((error) => {
+        this.#report(snapshot, error);
+        throw error;
+      });
       if (run === undefined) return;
       await this.#engine.drive(run, signal);
       if (run.end?.type === "settled" && run.status !== "running") {
         counts[run.status === "compensating" ? "waiting" : run.status]++;
       } else if (run.end?.type === "left") counts.waiting++;
-    } catch (error) {
-      counts.errors++; // the observer has been told by whoever threw it
-      this.#report(snapshot, error);
+    } catch {
+      counts.errors++; // the observer has been told
     }
   }
 

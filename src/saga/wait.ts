@@ -1,8 +1,10 @@
+import { MessageValidationError, validate } from "../message/mod.ts";
 import type { SagaSignal } from "../storage/mod.ts";
 import type { WaitingStep } from "./description.ts";
+import { typeOf } from "./program.ts";
 import type { NextAction } from "./progress.ts";
-import { actionOf, type Entry } from "./entry.ts";
-import type { SagaRun } from "./saga_run.ts";
+import { actionOf, type Entry, textOf } from "./entry.ts";
+import { type SagaRun, TURN_BACK } from "./saga_run.ts";
 import { turnBack } from "./turn_back.ts";
 
 type Action = NextAction & { readonly type: "act" | "compensate" };
@@ -12,18 +14,15 @@ export async function runWait(run: SagaRun, next: Action): Promise<void> {
   const { store } = run.parts.host;
   const description = next.step.description as WaitingStep;
   const found = await find(run, description);
+  if (found === "turn back") return;
   if (found !== undefined) return await take(run, next, found);
-  const leftMs = next.isOpen ? await timeLeft(run, next, description) : description.timeoutMs;
+  const { hasBegun } = next.step.primary;
+  const leftMs = hasBegun ? await timeLeft(run, next, description) : description.timeoutMs;
   if (leftMs <= 0) return await giveUp(run, next, description);
   const entries = next.step.primary.isOpen ? [] : [run.begin(next)];
-  // It is where it can be: what claims it when it is woken is no attempt in vain.
-  await run.write({
-    entries,
-    status: "waiting",
-    isReleased: true,
-    resumeInMs: leftMs,
-    hasProgressed: true,
-  });
+  // To wait is to get on: signals for other steps must not use up the attempts of recoveries.
+  const waiting = { status: "waiting", isReleased: true, hasProgressed: true } as const;
+  await run.write({ entries, ...waiting, resumeInMs: leftMs });
   // One that was stored while this was written has not woken anybody.
   const late = await find(run, description);
   if (late === undefined) {
@@ -35,20 +34,42 @@ export async function runWait(run: SagaRun, next: Action): Promise<void> {
   else run.revision = claimed.record.revision;
 }
 
-async function find(run: SagaRun, { signal }: WaitingStep): Promise<SagaSignal | undefined> {
+/** Looks for the signal. That somebody asks the saga to turn back comes first, and is left to the run. */
+async function find(
+  run: SagaRun,
+  { signal }: WaitingStep,
+): Promise<SagaSignal | "turn back" | undefined> {
   const signals = await run.parts.host.store.signals(run.id);
+  if (signals.some(({ name }) => name === TURN_BACK)) {
+    run.wake();
+    return "turn back";
+  }
   run.mailRead(signals.length);
   return signals.find(({ name }) => name === signal);
 }
 
 async function take(run: SagaRun, next: Action, { id, data }: SagaSignal): Promise<void> {
   const entries: Entry[] = next.isOpen ? [] : [run.begin(next)];
-  const result: unknown = data === undefined ? undefined : JSON.parse(data);
-  const isObject = typeof result === "object" && result !== null && !Array.isArray(result);
+  let result: unknown;
+  try {
+    result = await brought(run, next.step.description as WaitingStep, data);
+  } catch (error) {
+    if (!(error instanceof MessageValidationError)) throw error;
+    // It was stored by somebody who does not know the saga: the saga waits on.
+    const refused: Entry = { ...actionOf(next), status: "retrying", error: textOf(error) };
+    run.progress.apply(refused);
+    return await run.write({ entries: [...entries, refused], consumed: [id] });
+  }
+  const added = typeof result === "object" && !Array.isArray(result)
+    ? result ?? undefined
+    : undefined;
+  const text = added && JSON.stringify(added);
   const { entries: more = [], ...rest } = run.following([
-    { ...actionOf(next), status: "completed", ...(isObject ? { result: data } : {}) },
+    { ...actionOf(next), status: "completed", result: text },
   ]);
-  const context = isObject && data !== undefined ? run.context.with(result, data) : undefined;
+  const context = added === undefined || text === undefined
+    ? undefined
+    : run.context.with(added, text);
   await run.write({
     ...rest,
     entries: [...entries, ...more],
@@ -56,6 +77,16 @@ async function take(run: SagaRun, next: Action, { id, data }: SagaSignal): Promi
     consumed: [id],
     hasProgressed: true,
   });
+}
+
+/** What a signal brings, as the step describes it. */
+async function brought(
+  { program: { name } }: SagaRun,
+  { id, schema }: WaitingStep,
+  data: string | undefined,
+): Promise<unknown> {
+  const value: unknown = data === undefined ? undefined : JSON.parse(data);
+  return schema === undefined ? value : await validate(typeOf(name, id), schema, value);
 }
 
 /** How long the wait lasts still, by the clock of the storage. */
