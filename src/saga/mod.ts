@@ -1,2 +1,3 @@
-export { saga } from "./definition.ts";
+export { type AnySaga, saga } from "./definition.ts";
+export type { ActingStep, StepDescription, StepPart, WaitingStep } from "./description.ts";
 export { stepFallback } from "./step.ts";
