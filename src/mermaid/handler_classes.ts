@@ -20,7 +20,11 @@ export function handlerClasses(handler: CompositeHandler<never, never>): string[
       members: [`handlers: ${handlers.length}`, ...root.kind === "handler" ? [] : root.limits],
     }),
     ...handlers.map(handlerClass).flatMap(writeClass),
-    ...relations("C", root, root.kind === "chain" ? "first" : "handler"),
+    ...relations(root, {
+      from: "C",
+      arrow: "-->",
+      label: root.kind === "chain" ? "first" : "handler",
+    }),
   ];
   return handlers.length > 0 ? lines : [...lines, 'note for C "No handlers configured"'];
 }
@@ -29,23 +33,30 @@ function handlerClass({ id, text, role, limits }: DrawnHandler): DrawnClass {
   return { id, label: text, stereotype: role, members: ["+handle()", ...limits] };
 }
 
-function relations(from: string, node: DrawnNode, label: string): string[] {
-  if (node.kind === "handler") return [`${from} --> ${node.id} : ${label}`];
+/** How a handler comes to be called. */
+interface Way {
+  readonly from: string;
+  readonly arrow: "-->" | "..>";
+  readonly label: string;
+}
+
+function relations(node: DrawnNode, way: Way): string[] {
+  if (node.kind === "handler") return [`${way.from} ${way.arrow} ${node.id} : ${way.label}`];
   if (node.kind === "fallback") {
-    const how = node.hasBreaker ? "fallback, circuit breaker" : "fallback";
-    const [first] = handlersOf(node.primary);
+    const label = node.hasBreaker ? "fallback, circuit breaker" : "fallback";
+    const from = handlersOf(node.primary)[0]?.id ?? way.from;
     return [
-      ...relations(from, node.primary, label),
-      ...relations(first?.id ?? from, node.secondary, how),
+      ...relations(node.primary, way),
+      ...relations(node.secondary, { from, arrow: "..>", label }),
     ];
   }
   const { links, otherwise } = node;
-  const last = links.at(-1);
-  return [
-    ...links.map((link, index) => {
-      const before = links[index - 1];
-      return `${before?.id ?? from} --> ${link.id} : ${before === undefined ? label : "next"}`;
-    }),
-    ...otherwise === undefined ? [] : relations(last?.id ?? from, otherwise, "otherwise"),
-  ];
+  let next = way;
+  const lines: string[] = [];
+  for (const link of links) {
+    lines.push(...relations(link, next));
+    next = { from: link.id, arrow: "-->", label: "next" };
+  }
+  if (otherwise === undefined) return lines;
+  return [...lines, ...relations(otherwise, { ...next, label: "otherwise" })];
 }

@@ -19,6 +19,9 @@ export function sagaClasses(saga: DiagramSaga): string[] {
     ...steps.flatMap(stepClasses),
   ];
   const lines = [
+    // Steps below each other can be read, however many there are.
+    "direction LR",
+    "",
     ...classes.flatMap(writeClass),
     ...context.map(({ id }) => `S ..> ${id} : starts with`),
     ...steps.flatMap(relations),

@@ -1,25 +1,28 @@
 import { indent } from "./diagram.ts";
-import { type DrawnStep, drawnSteps } from "./saga_parts.ts";
+import { type DrawnStep, drawnSteps, partsOf } from "./saga_parts.ts";
 import type { DiagramSaga } from "./source.ts";
 
 /** Up to so many steps are drawn within the states of their saga; more make a ribbon that nobody can read. */
 const MAX_DRAWN_STEPS = 10;
 
+const NOTHING_TO_DO = [
+  "[*] --> Running",
+  "Running --> Completed",
+  "Completed --> [*]",
+  "note right of Running : No steps configured",
+];
+
 /** The lines of a state diagram of a saga. */
 export function sagaStates(saga: DiagramSaga): string[] {
   const steps = drawnSteps(saga);
-  const running = steps.map(stepState);
-  const undone = steps.toReversed().flatMap(undoneState);
-  const waits = steps.some(isWaiting);
+  if (steps.length === 0) return NOTHING_TO_DO;
   return [
     "[*] --> Running",
-    ...composite("Running", running),
-    ...composite("Compensating", undone),
-    "",
-    ...(waits ? ["Running --> Waiting : a signal, or time, is needed", "Waiting --> Running"] : []),
+    ...composite("Running", steps.map(stepState)),
+    ...composite("Compensating", steps.toReversed().flatMap(undoneState)),
+    ...waiting(steps),
     "Running --> Completed : all steps are done",
     "Running --> Compensating : a step has failed",
-    ...(waits ? ["Waiting --> Compensating : it does not come in time"] : []),
     "Compensating --> Compensated : all is undone",
     "Compensating --> Failed : something cannot be undone",
     "Failed --> Compensating : retryStep()",
@@ -30,8 +33,28 @@ export function sagaStates(saga: DiagramSaga): string[] {
     "Completed --> [*]",
     "Compensated --> [*]",
     "Failed --> [*]",
-    ...(steps.length === 0 ? ["note right of Running : No steps configured"] : []),
+    ...(steps.length > MAX_DRAWN_STEPS ? [`note right of Running : ${steps.length} steps`] : []),
   ];
+}
+
+/** A saga waits where a step does, and between the attempts at one. */
+function waiting(steps: readonly DrawnStep[]): string[] {
+  const waits = steps.filter((step) => step.kind === "wait");
+  const reasons = [
+    ...(waits.length > 0 ? ["a signal"] : []),
+    ...(steps.some(isRetried) ? ["the next attempt"] : []),
+  ];
+  if (reasons.length === 0) return [];
+  const isLimited = waits.some(({ step }) => step.timeoutMs !== Infinity);
+  return [
+    `Running --> Waiting : waits for ${reasons.join(" or ")}`,
+    "Waiting --> Running : it has come",
+    `Waiting --> Compensating : ${isLimited ? "no signal in time" : "compensate()"}`,
+  ];
+}
+
+function isRetried(step: DrawnStep): boolean {
+  return step.kind === "act" && partsOf(step).some(({ retry }) => (retry?.maxAttempts ?? 1) > 1);
 }
 
 interface State {
@@ -51,14 +74,12 @@ function stepState(step: DrawnStep): State {
 /** Steps without a compensation stay as they are. */
 function undoneState(step: DrawnStep): State[] {
   if (step.kind === "wait") return [];
-  const { primary, secondary } = step;
-  const texts = [primary, secondary].flatMap((part) => part?.compensate ? [part.text] : []);
-  return texts.length === 0 ? [] : [{ id: `C${primary.id.slice(1)}`, text: texts.join(" or ") }];
-}
-
-function isWaiting(step: DrawnStep): boolean {
-  if (step.kind === "wait") return true;
-  return [step.primary, step.secondary].some((part) => (part?.retry?.maxAttempts ?? 1) > 1);
+  const undone = partsOf(step).filter(({ compensate }) => compensate !== undefined);
+  if (undone.length === 0) return [];
+  return [{
+    id: `C${step.primary.id.slice(1)}`,
+    text: undone.map(({ text }) => text).join(" or "),
+  }];
 }
 
 function composite(name: string, states: readonly State[]): string[] {
