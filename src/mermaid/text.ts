@@ -8,16 +8,20 @@ const INVISIBLE = /[\s\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u
 
 /**
  * What may mean something in one kind of diagram or another, or in the Markdown that Mermaid takes labels
- * for: `°`, `ﬂ` and `¶`, with which Mermaid itself marks codes while it works; whatever is no letter, mark,
- * number or picture; marks of emphasis, rules and lists, which have no letter on either side; the point
- * behind the number of a list; and the word that ends a block.
+ * for: whatever is no letter, mark, number or picture; marks of emphasis, rules and lists, which have no
+ * letter on either side; the point behind the number of a list; the word that ends a block; and the one that
+ * turns a whole diagram, wherever in a line it stands.
  */
 const MEANINGFUL =
-  /[°ﬂ¶]|[^\p{L}\p{M}\p{N}\p{So}\u200d _./-]|(?<![\p{L}\p{N}])[_/-]|[_/-](?![\p{L}\p{N}])|(?<=\d)\.(?![\p{L}\p{N}.])|\bend\b/giu;
+  /[^\p{L}\p{M}\p{N}\p{So}\u200d _./-]|(?<![\p{L}\p{N}])[_/-]|[_/-](?![\p{L}\p{N}])|(?<=\d)\.(?![\p{L}\p{N}.])|\bend\b|direction(?= )/giu;
 
-/** A text on one line; `unnamed` where nothing is left to be seen. */
+/**
+ * A text on one line, without the signs by which Mermaid marks codes while it works, as it takes them for
+ * codes wherever they come from; `unnamed` where nothing is left to be seen.
+ */
 export function oneLine(text: string): string {
-  const line = text.replace(INVISIBLE, " ").replace(/\p{Surrogate}/gu, "\ufffd").trim();
+  const line = text.replace(INVISIBLE, " ").replace(/\p{Surrogate}/gu, "\ufffd")
+    .replaceAll("ﬂ", "fl").replaceAll("¶ß", "¶ ß").trim();
   return line === "" ? "unnamed" : line;
 }
 
