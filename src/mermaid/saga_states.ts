@@ -37,24 +37,15 @@ export function sagaStates(saga: DiagramSaga): string[] {
   ];
 }
 
-/** A saga waits where a step does, and between the attempts at one. */
 function waiting(steps: readonly DrawnStep[]): string[] {
   const waits = steps.filter((step) => step.kind === "wait");
-  const reasons = [
-    ...(waits.length > 0 ? ["a signal"] : []),
-    ...(steps.some(isRetried) ? ["the next attempt"] : []),
-  ];
-  if (reasons.length === 0) return [];
+  if (waits.length === 0) return [];
   const isLimited = waits.some(({ step }) => step.timeoutMs !== Infinity);
   return [
-    `Running --> Waiting : waits for ${reasons.join(" or ")}`,
-    "Waiting --> Running : it has come",
+    "Running --> Waiting : waits for a signal",
+    "Waiting --> Running : the signal has come",
     `Waiting --> Compensating : ${isLimited ? "no signal in time" : "compensate()"}`,
   ];
-}
-
-function isRetried(step: DrawnStep): boolean {
-  return step.kind === "act" && partsOf(step).some(({ retry }) => (retry?.maxAttempts ?? 1) > 1);
 }
 
 interface State {
@@ -64,11 +55,7 @@ interface State {
 
 function stepState(step: DrawnStep): State {
   if (step.kind === "wait") return step;
-  const { primary, secondary } = step;
-  return {
-    id: primary.id,
-    text: secondary ? `${primary.text} or ${secondary.text}` : primary.text,
-  };
+  return { id: step.primary.id, text: partsOf(step).map(({ text }) => text).join(" or ") };
 }
 
 /** Steps without a compensation stay as they are. */

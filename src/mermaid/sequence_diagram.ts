@@ -8,8 +8,9 @@ import { type DiagramSource, isSaga } from "./source.ts";
  *
  * Of a saga: how it completes; and how it turns back when its last step fails, the last that was done is
  * compensated first. A fallback is a participant of its own, and acts where its primary does not succeed. A
- * step that waits is the one that sends the signal. Steps without a compensation say so. Whatever turns the
- * saga back earlier, and attempts at compensations, are left out.
+ * step that waits is the one that sends the signal. Steps without a compensation say so. What is left
+ * out: whatever turns the saga back earlier, attempts at compensations, and that also a step is compensated
+ * of which nobody knows whether it has had its effect.
  *
  * Of a chain: its links in their order, each within the alternative that the one before passed on; then its
  * default, or the error of a chain that has none. A fallback has an alternative for its secondary, wherever
