@@ -12,8 +12,10 @@
  * const Order = saga("order", { version: 1, context: type<{ item: string }>() })
  *   .step("reserve", { act: () => {}, compensate: () => {} });
  *
- * const diagrams = [sequenceDiagram(Order), classDiagram(Order), stateDiagram(Order)];
- * const markdown = diagrams.map((diagram) => "```mermaid\n" + diagram + "\n```\n").join("\n");
+ * const fence = "`".repeat(3);
+ * const markdown = [sequenceDiagram(Order), classDiagram(Order), stateDiagram(Order)]
+ *   .map((diagram) => `${fence}mermaid\n${diagram}\n${fence}\n`)
+ *   .join("\n");
  * assert.ok(markdown.includes("participant S1 as reserve"));
  * ```
  *
