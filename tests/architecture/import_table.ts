@@ -137,6 +137,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: ["message"],
     packages: [],
   },
+  mermaid: {
+    lives: "diagrams of sagas and chains in the language of Mermaid, from their definitions",
+    folders: [],
+    types: ["mediator", "saga"],
+    packages: [],
+  },
   testing: {
     lives: "what a test needs: a manual clock, cases that every implementation of a port must pass",
     folders: [],

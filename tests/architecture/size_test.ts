@@ -16,6 +16,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./deno-kv": 25,
   "./hono": 20,
   "./kafka": 10,
+  "./mermaid": 5,
   "./outbox": 8,
   "./postgres": 28,
   "./postgres-log": 15,

@@ -24,6 +24,80 @@ Cleo has to pay 49.00
 Dan has to pay 49.00
   answer: 54.00 by invoice
 `,
+  "chain_diagram.ts": `\
+\`\`\`mermaid
+---
+title: "How an invoice is paid"
+---
+sequenceDiagram
+    participant C as Chain
+    participant H1 as CardLink
+    participant H2 as PayPalLink
+    participant H3 as sendInvoice
+    participant F1 as printInvoice
+
+    Note over C: Chain Execution Flow
+    C->>H1: handle()
+    alt CardLink can handle
+        H1-->>C: result
+        Note over H1: Handler processed, chain stops
+    else
+        Note over H1: Cannot handle, passing to next
+        H1->>H2: next()
+        alt PayPalLink can handle
+            H2-->>C: result
+            Note over H2: Handler processed, chain stops
+        else
+            Note over H2: Cannot handle, passing to next
+            H2->>H3: next()
+            alt success
+                H3-->>C: result
+                Note over H3: Handler processed (default)
+            else error
+                H3--xC: error
+                Note over C: Fallback triggered
+                C->>F1: handle()
+                F1-->>C: result
+                Note over F1: Handler processed (default)
+            end
+        end
+    end
+\`\`\`
+
+\`\`\`mermaid
+classDiagram
+    class C["Chain"] {
+        <<chain>>
+        handlers: 4
+    }
+
+    class H1["CardLink"] {
+        <<link>>
+        +handle()
+    }
+
+    class H2["PayPalLink"] {
+        <<link>>
+        +handle()
+    }
+
+    class H3["sendInvoice"] {
+        <<default>>
+        +handle()
+    }
+
+    class F1["printInvoice"] {
+        <<fallback>>
+        +handle()
+    }
+
+    C --> H1 : first
+    H1 --> H2 : next
+    H2 --> H3 : otherwise
+    H3 ..> F1 : fallback
+\`\`\`
+
+`,
   "chain_with_fallback.ts": `\
 Oslo
   -3 °C says the database
@@ -329,6 +403,164 @@ Ada has: Dune, Emma
 Bob cannot borrow Dune: Dune is lent to Ada
 Dune is back, Ada has: Emma
 HandlerNotFoundError: Cannot handle "book.burn" as no handler is registered for it
+`,
+  "saga_diagrams.ts": `\
+\`\`\`mermaid
+sequenceDiagram
+    participant S as Saga order
+    participant S1 as ReserveGoods
+    participant S2 as payment
+    participant S3 as SendByCourier
+    participant F3 as SendByPost
+    participant S4 as confirmByMail
+
+    Note over S: Successful Execution Flow
+    S->>S1: act(), up to 5 attempts
+    S1-->>S: success
+    Note over S: Waits for signal paid, at most 24 h
+    S2-)S: signal paid
+    S->>S3: act()
+    alt success
+        S3-->>S: success
+    else error, or the circuit is open
+        S3--xS: error
+        Note over S: Fallback triggered
+        S->>F3: act()
+        F3-->>S: success
+    end
+    S->>S4: act()
+    S4-->>S: success
+    Note over S: Saga Completed
+
+    Note over S: Failure & Compensation Flow
+    S->>S1: act(), up to 5 attempts
+    S1-->>S: success
+    Note over S: Waits for signal paid, at most 24 h
+    S2-)S: signal paid
+    S->>S3: act()
+    alt success
+        S3-->>S: success
+    else error, or the circuit is open
+        S3--xS: error
+        Note over S: Fallback triggered
+        S->>F3: act()
+        F3-->>S: success
+    end
+    S->>S4: act()
+    S4--xS: error
+
+    Note over S: Compensation (reverse order)
+    alt SendByCourier has acted
+        S->>S3: compensate()
+        S3-->>S: success
+    else SendByPost has acted
+        Note over F3: Has no compensation
+    end
+    S->>S1: compensate()
+    S1-->>S: success
+    Note over S: Saga Compensated
+\`\`\`
+
+\`\`\`mermaid
+classDiagram
+    direction LR
+
+    class S["order"] {
+        <<saga>>
+        version: 1
+        steps: 4
+    }
+
+    class D["context"] {
+        <<data>>
+        item: string
+    }
+
+    class S1["ReserveGoods"] {
+        <<step>>
+        +act()
+        +compensate()
+        act: up to 5 attempts
+        compensate: up to 3 attempts
+        timeout: 2 s
+    }
+
+    class S2["payment"] {
+        <<wait>>
+        signal: paid
+        timeout: 24 h
+    }
+
+    class D2["paid"] {
+        <<data>>
+        cents: number
+        by: string
+    }
+
+    class S3["SendByCourier"] {
+        <<step>>
+        +act()
+        +compensate()
+        compensate: up to 3 attempts
+    }
+
+    class F3["SendByPost"] {
+        <<fallback>>
+        +act()
+    }
+
+    class S4["confirmByMail"] {
+        <<step>>
+        +act()
+    }
+
+    S ..> D : starts with
+    S --> S1 : 1 reserve
+    S --> S2 : 2 payment
+    S2 ..> D2 : brings
+    S --> S3 : 3 send
+    S3 ..> F3 : fallback, circuit breaker
+    S --> S4 : 4 confirm
+\`\`\`
+
+\`\`\`mermaid
+stateDiagram-v2
+    [*] --> Running
+    state Running {
+        state "ReserveGoods" as S1
+        state "payment" as S2
+        state "SendByCourier or SendByPost" as S3
+        state "confirmByMail" as S4
+        [*] --> S1
+        S1 --> S2
+        S2 --> S3
+        S3 --> S4
+        S4 --> [*]
+    }
+    state Compensating {
+        state "SendByCourier" as C3
+        state "ReserveGoods" as C1
+        [*] --> C3
+        C3 --> C1
+        C1 --> [*]
+    }
+    Running --> Waiting : waits for a signal
+    Waiting --> Running : the signal has come
+    Waiting --> Compensating : no signal in time
+    Running --> Completed : all steps are done
+    Running --> Compensating : a step has failed
+    Compensating --> Compensated : all is undone
+    Compensating --> Failed : something cannot be undone
+    Failed --> Compensating : retryStep()
+    Running --> Parked : it cannot go on
+    Compensating --> Parked : it cannot go on
+    Parked --> Running : resume()
+    Parked --> Compensating : compensate()
+    Completed --> [*]
+    Compensated --> [*]
+    Failed --> [*]
+\`\`\`
+
 `,
   "sse_stream.ts": `\
 POST /prices {"symbol":"ACME","ticks":3}
