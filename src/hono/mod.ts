@@ -60,5 +60,6 @@ export type { Problem } from "./problem.ts";
 export type { RouteInput } from "./route_input.ts";
 export type { RouteContext, RouteData, RouteHandler, ValidatedInput } from "./route_message.ts";
 export type { RouteOptions, SseRouteOptions } from "./route_options.ts";
+export type { SagaRouteOptions } from "./saga_options.ts";
 export { type Routes, routes } from "./routes.ts";
 export { type TickHandler, tickRoute, type TickRouteOptions } from "./tick_route.ts";

@@ -5,6 +5,7 @@ import type {
   AnyMessage,
   AnyRequest,
   AnyStreamRequest,
+  DataOf,
   Definition,
   ItemOf,
 } from "../message/mod.ts";
@@ -12,8 +13,12 @@ import type { ClientInput, DispatchResponse, SendResponse, SseResponse } from ".
 import { dispatchRoute } from "./dispatch_route.ts";
 import type { RouteData, RouteHandler, ValidatedInput } from "./route_message.ts";
 import { checkRouteOptions, type RouteOptions, type SseRouteOptions } from "./route_options.ts";
+import type { SagaRouteOptions } from "./saga_options.ts";
+import { sagaSendRoute } from "./saga_send_route.ts";
+import { sagaSseRoute } from "./saga_sse_route.ts";
+import type { SagaSource } from "./saga_start.ts";
 import { sendRoute } from "./send_route.ts";
-import { sseRoute, type StreamSource } from "./sse_route.ts";
+import { sseRoute } from "./sse_route.ts";
 
 /**
  * Makes handlers of Hono out of message definitions.
@@ -67,7 +72,7 @@ export interface Routes<in M extends AnyMessage> {
    */
   send<T extends M & AnyRequest, K extends string = string, S extends boolean = boolean>(
     definition: Definition<T>,
-    options?: RouteOptions<K, S>,
+    options?: RouteOptions<K, S> & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<Env, ClientInput<T, K, S>, SendResponse<T>>;
   /**
    * Answers with the result of a command or query, as above.
@@ -78,7 +83,7 @@ export interface Routes<in M extends AnyMessage> {
   send<T extends M & AnyRequest, E extends Env = Env, I extends Input = ValidatedInput>(
     definition: Definition<T>,
     from?: RouteData<E, I>,
-    options?: RouteOptions,
+    options?: RouteOptions & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<E, I, SendResponse<T>>;
   /**
    * Answers with the items of a streaming request as Server-Sent Events: `start`, one `item` for
@@ -104,7 +109,7 @@ export interface Routes<in M extends AnyMessage> {
    */
   sse<T extends M & AnyStreamRequest, K extends string = string, S extends boolean = boolean>(
     definition: Definition<T>,
-    options?: SseRouteOptions<ItemOf<T>, K, S>,
+    options?: SseRouteOptions<ItemOf<T>, K, S> & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<Env, ClientInput<T, K, S>, SseResponse>;
   /**
    * Answers with the items of a streaming request, as above.
@@ -115,7 +120,7 @@ export interface Routes<in M extends AnyMessage> {
   sse<T extends M & AnyStreamRequest, E extends Env = Env, I extends Input = ValidatedInput>(
     definition: Definition<T>,
     from?: RouteData<E, I>,
-    options?: SseRouteOptions<ItemOf<T>>,
+    options?: SseRouteOptions<ItemOf<T>> & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<E, I, SseResponse>;
   /**
    * Runs the handlers of an event that comes from outside, a webhook say, and answers with 204 when all
@@ -211,37 +216,46 @@ export interface Routes<in M extends AnyMessage> {
  */
 export function routes<M extends AnyMessage>(
   app: App<M>,
-  options: SseRouteOptions = {},
+  options: SseRouteOptions & SagaRouteOptions = {},
 ): Routes<M> {
   checkRouteOptions(options);
   return {
     send: <T extends M & AnyRequest>(
       definition: Definition<T>,
-      first?: First<ItemOf<T>>,
-      second?: RouteOptions,
-    ) => sendRoute(app, sourceOf(definition, options, first, second)),
+      first?: First<T>,
+      second?: RouteOptions & SagaRouteOptions<DataOf<T>>,
+    ) => {
+      const source = sourceOf(definition, options, first, second);
+      return definition.kind === "saga" ? sagaSendRoute(app, source) : sendRoute(app, source);
+    },
     sse: <T extends M & AnyStreamRequest>(
       definition: Definition<T>,
-      first?: First<ItemOf<T>>,
-      second?: SseRouteOptions<ItemOf<T>>,
-    ) => sseRoute(app, sourceOf(definition, options, first, second)),
+      first?: First<T>,
+      second?: Options<T>,
+    ) => {
+      const source = sourceOf(definition, options, first, second);
+      return definition.kind === "saga" ? sagaSseRoute(app, source) : sseRoute(app, source);
+    },
     dispatch: <T extends M & AnyEvent>(
       definition: Definition<T>,
-      first?: First<ItemOf<T>>,
+      first?: First<T>,
       second?: RouteOptions,
     ) => dispatchRoute(app, sourceOf(definition, options, first, second)),
   };
 }
 
-/** What may follow the definition of a route with items of type `I`. */
-type First<I> = RouteData<Env> | SseRouteOptions<I> | undefined;
+/** What a route for a message may be told. */
+type Options<T extends AnyMessage> = SseRouteOptions<ItemOf<T>> & SagaRouteOptions<DataOf<T>>;
+
+/** What may follow the definition of a route. */
+type First<T extends AnyMessage> = RouteData<Env> | Options<T> | undefined;
 
 function sourceOf<T extends AnyMessage>(
   definition: Definition<T>,
-  shared: SseRouteOptions,
-  first: First<ItemOf<T>>,
-  second: SseRouteOptions<ItemOf<T>> | undefined,
-): StreamSource<T> {
+  shared: SseRouteOptions & SagaRouteOptions,
+  first: First<T>,
+  second: Options<T> | undefined,
+): SagaSource<T> {
   const [from, own] = typeof first === "object" ? [undefined, first] : [first, second];
   const eventNames = { ...shared.eventNames, ...own?.eventNames };
   const options = { ...shared, ...own, eventNames };
