@@ -57,7 +57,7 @@ export interface Routes<in M extends AnyMessage> {
   /** Carries the type of the messages; never present at run time. */
   readonly handles?: ((message: M) => void) | undefined;
   /**
-   * Answers with the result of a command or query as JSON and the status 200, or that of
+   * Answers with the result of a command, query or saga as JSON and the status 200, or that of
    * `c.status()`; and with 204 when the result is `undefined`. A result that its definition
    * describes with a schema is validated, so that what the schema does not know is not sent. A result
    * that its schema refuses, or JSON cannot carry, is answered with 500 (`result_invalid`): the
@@ -65,6 +65,11 @@ export interface Routes<in M extends AnyMessage> {
    *
    * `POST`, `PUT`, `PATCH` and `DELETE` run every message, `GET`, `HEAD` and `QUERY` what is safe alone,
    * which queries are: see {@linkcode RouteOptions.safe}. Other methods run nothing.
+   *
+   * A saga is run to its end, and its answer is its outcome, with 202 where it waits for a signal and without
+   * what steps have failed with. One that is undone is answered with 409 (`saga_failed`), one that could not be
+   * undone or is parked with 500; the member `saga` of the problem has its `id` and its `status`:
+   * `compensated`, `failed` or `parked`. See {@linkcode SagaRouteOptions} for its id.
    *
    * A client that leaves does not cancel it.
    *
@@ -86,7 +91,7 @@ export interface Routes<in M extends AnyMessage> {
     options?: RouteOptions & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<E, I, SendResponse<T>>;
   /**
-   * Answers with the items of a streaming request as Server-Sent Events: `start`, one `item` for
+   * Answers with the items of a streaming request or a saga as Server-Sent Events: `start`, one `item` for
    * each item, then `done`, or `failure` with a problem. Their data is JSON, and their ids are those
    * of the run and a number.
    *
@@ -104,6 +109,15 @@ export interface Routes<in M extends AnyMessage> {
    * {@linkcode RouteOptions.safe}); an `EventSource` that starts it needs that. `HEAD` answers with the
    * headers and starts nothing. `DELETE` starts nothing either, and is answered with 405 where it has
    * nothing to cancel.
+   *
+   * A saga goes on whether its client reads or not, and needs no replay log: the client may come back as long as
+   * the saga is stored, to any server on the same storage, also when the one that started it has died; somebody
+   * there has to recover it (`sagaRecovery`). The ids of its events are the id of the saga and places in its log,
+   * so that their numbers rise with gaps. The stream stays open while the saga waits for a signal, and ends
+   * with `failure` and the problem that `send` answers with if it is not completed or is parked. Items come
+   * without the texts of errors, unless `serialize` says otherwise. `DELETE` is answered with 405: to undo a
+   * saga is a decision (`app.sagas.compensate`). See {@linkcode SagaRouteOptions} for its id: a request that
+   * comes again with its `Idempotency-Key` follows the saga that the first one started.
    *
    * @throws {RangeError} If an option is out of its range.
    */
