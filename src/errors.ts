@@ -34,6 +34,7 @@ export type SluiceErrorCode =
   | "saga_failed"
   | "saga_id"
   | "saga_incompatible"
+  | "saga_lag"
   | "saga_not_found"
   | "saga_operation"
   | "saga_step"

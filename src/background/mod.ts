@@ -28,6 +28,7 @@
  */
 
 export { cronHandler, type CronHandlerOptions } from "./cron_handler.ts";
+export { type DeletionReport, purgeTicks, type PurgeTicksOptions } from "./purge_ticks.ts";
 export { runTicks, type RunTicksOptions, type TickLoop, type WakeUps } from "./run_ticks.ts";
 export {
   tickAfterResponse,

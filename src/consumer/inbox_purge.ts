@@ -1,5 +1,5 @@
-import type { Tick, TickOptions, TickReport } from "../background/mod.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { purgeTicks, type Tick, type TickReport } from "../background/mod.ts";
+import type { Clock } from "../clock.ts";
 import type { InboxStore } from "../storage/mod.ts";
 
 /** How {@linkcode inboxPurge} deletes. */
@@ -41,25 +41,8 @@ export interface InboxPurgeReport extends TickReport {
  * assert.deepEqual(await purge.tick({ budgetMs: 1_000 }), { hasMore: false, deleted: 0 });
  * ```
  */
-export function inboxPurge(options: InboxPurgeOptions): Tick<InboxPurgeReport> {
-  const { storage, retentionMs = 1_209_600_000, batchSize = 1_000, clock = systemClock } = options;
-  if (!(Number.isFinite(retentionMs) && retentionMs >= 0)) {
-    throw new RangeError(`Cannot purge: retentionMs must be a number from 0, got ${retentionMs}`);
-  }
-  if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) {
-    throw new RangeError(`Cannot purge: batchSize must be a positive integer, got ${batchSize}`);
-  }
-  return {
-    async tick({ budgetMs, signal }: TickOptions): Promise<InboxPurgeReport> {
-      const endMs = clock.now() + budgetMs;
-      let deleted = 0;
-      do {
-        signal?.throwIfAborted();
-        const count = await storage.inbox.purge({ olderThanMs: retentionMs, limit: batchSize });
-        deleted += count;
-        if (count < batchSize) return { hasMore: false, deleted };
-      } while (clock.now() < endMs);
-      return { hasMore: true, deleted };
-    },
-  };
+export function inboxPurge(
+  { storage, retentionMs = 1_209_600_000, ...options }: InboxPurgeOptions,
+): Tick<InboxPurgeReport> {
+  return purgeTicks((some) => storage.inbox.purge(some), { retentionMs, ...options });
 }

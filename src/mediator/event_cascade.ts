@@ -135,6 +135,13 @@ export class EventCascade {
     return this.#levels(runs, result);
   }
 
+  /** Dispatches what was emitted. */
+  followAll(emissions: readonly Emission[]): Promise<void> {
+    const runs: Run[] = [];
+    for (const emission of emissions) this.#take(emission, runs);
+    return this.#levels(runs, undefined);
+  }
+
   /** As {@linkcode follow} does, before a commit: one handler after the other. Gives the notifications. */
   async followInside(frame: Frame, result: unknown): Promise<readonly Emission[]> {
     await this.follow(frame, result);

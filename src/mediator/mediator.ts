@@ -31,6 +31,7 @@ import { openSagas } from "./saga_host.ts";
 import type { SagaBinding, SagaHost, SagaRunner, SagaRunOptions } from "./saga_port.ts";
 import type { Sagas } from "./sagas.ts";
 import { LazyScope } from "./scope.ts";
+import { runStep, type StepRuntime } from "./step_call.ts";
 import { Watch } from "./watch.ts";
 
 /** A notification was emitted, but there is nothing that could take it: no broker, no storage, no transaction. */
@@ -94,12 +95,21 @@ export class Mediator implements App<never>, CascadeRuntime {
     this.#unscoped = options.scope === "none"
       ? new LazyScope({ resolve: (token) => container.resolve(token) })
       : undefined;
+    const steps: StepRuntime = {
+      runtime: this,
+      lifecycle: this.#lifecycle,
+      openScope: () => this.#scopeFor(undefined),
+      leave: (message, scope) => {
+        if (scope !== this.#unscoped) return this.#leave(message, scope, undefined);
+        this.#lifecycle.leave();
+        return undefined;
+      },
+    };
     this.#sagas = openSagas({
       options,
       report: this.report,
       lifecycle: this.#lifecycle,
-      run: (around, invoke, message, signal) =>
-        this.#runAround(around, invoke, message, { signal }),
+      run: (invoke, message, call) => runStep(steps, invoke, message, call),
     });
   }
 

@@ -97,6 +97,7 @@ export type {
   SagaHost,
   SagaRunner,
   SagaRunOptions,
+  StepCall,
   StepHandler,
   StepRun,
 } from "./saga_port.ts";

@@ -4,10 +4,10 @@ import { composeCall } from "./compose.ts";
 import type { AnyHandler } from "./handler.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { MediatorOptions } from "./mediator.ts";
-import type { Middleware, StreamAwareMiddleware } from "./middleware.ts";
+import type { StreamAwareMiddleware } from "./middleware.ts";
 import type { Invoke } from "./run_frame.ts";
 import type { Runtime } from "./runtime.ts";
-import type { SagaCall, SagaHost, SagaRunner } from "./saga_port.ts";
+import type { SagaCall, SagaHost, SagaRunner, StepCall } from "./saga_port.ts";
 import type { Frame } from "./frame.ts";
 import { withTimeout } from "./timeout.ts";
 
@@ -16,13 +16,8 @@ export interface SagaParts {
   readonly options: MediatorOptions;
   readonly report: Runtime["report"];
   readonly lifecycle: Lifecycle;
-  /** Runs a compiled handler within a middleware of this run. */
-  run(
-    around: Middleware,
-    invoke: Invoke,
-    message: AnyMessage,
-    signal: AbortSignal | undefined,
-  ): Promise<unknown>;
+  /** Runs a part of a step. */
+  run(invoke: Invoke, message: AnyMessage, call: StepCall): Promise<void>;
 }
 
 /** Opens what runs the sagas of an application; `undefined` if it has none. */
@@ -63,7 +58,7 @@ function hostOf(
         ? handler
         : withTimeout(handler as never, timeoutMs, { clock });
       const invoke = composeCall(middlewares, compile(timed as AnyHandler, target));
-      return (message, around, signal) => run(around, invoke, message, signal);
+      return (message, call) => run(invoke, message, call);
     },
     async hold(work) {
       lifecycle.enter(true);

@@ -1,5 +1,11 @@
 import type { Clock } from "../clock.ts";
-import type { AnyMessage, Definition, MessageMetadata, SagaRequest } from "../message/mod.ts";
+import type {
+  AnyMessage,
+  Definition,
+  Envelope,
+  MessageMetadata,
+  SagaRequest,
+} from "../message/mod.ts";
 import type { SagaStore } from "../storage/mod.ts";
 import type { Middleware } from "./middleware.ts";
 import type { ObserverEvent } from "./observer.ts";
@@ -89,12 +95,22 @@ export interface SagaHost {
   hold<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** One run of a part of a step. */
+export interface StepCall {
+  /** What is added to the context of its handler. */
+  readonly additions: object;
+  /** Aborts when somebody else has the saga. */
+  readonly signal: AbortSignal;
+  /** Asks the handler, as a circuit breaker does. @default at once */
+  readonly guard: ((run: () => Promise<unknown>) => Promise<unknown>) | undefined;
+  /** Is set when the handler, or what guards it, is asked. */
+  hasBegun: boolean;
+  /** Commits what the handler has done, with its result and the notifications that it has emitted. */
+  settle(result: unknown, envelopes: readonly Envelope[]): Promise<void>;
+}
+
 /**
- * Runs a part of a step within a middleware of this run, outside of all others. Resolves when what follows
- * from it is done too.
+ * Runs a part of a step within its middlewares, and settles it. Resolves when what follows from it is done
+ * too; an error after it was settled tells of that.
  */
-export type StepRun = (
-  message: AnyMessage,
-  around: Middleware,
-  signal: AbortSignal | undefined,
-) => Promise<unknown>;
+export type StepRun = (message: AnyMessage, call: StepCall) => Promise<void>;

@@ -123,6 +123,7 @@ export interface Sagas {
    *
    * @throws {SagaNotFoundError} If there is no such saga.
    * @throws {SagaBusyError} If somebody has it.
+   * @throws {SagaIncompatibleError} If it is of a newer version than this application knows.
    * @throws The reason of `signal`, if it aborts before: the step at hand is finished first.
    */
   recover(

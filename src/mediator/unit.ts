@@ -42,7 +42,8 @@ export async function finishUnit(
   }
 }
 
-async function markStored(emissions: readonly Emission[]): Promise<readonly Envelope[]> {
+/** Marks notifications as stored, and gives their final forms. */
+export async function markStored(emissions: readonly Emission[]): Promise<readonly Envelope[]> {
   const envelopes: Envelope[] = [];
   for (const emission of emissions) {
     if (emission.envelope === undefined) continue;

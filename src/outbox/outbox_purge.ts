@@ -1,5 +1,5 @@
-import type { Tick, TickOptions, TickReport } from "../background/mod.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { purgeTicks, type Tick, type TickReport } from "../background/mod.ts";
+import type { Clock } from "../clock.ts";
 import type { OutboxStore } from "../storage/mod.ts";
 
 /** How {@linkcode outboxPurge} deletes. */
@@ -43,27 +43,8 @@ export interface PurgeReport extends TickReport {
  * assert.deepEqual(await purge.tick({ budgetMs: 1_000 }), { hasMore: false, deleted: 0 });
  * ```
  */
-export function outboxPurge(options: OutboxPurgeOptions): Tick<PurgeReport> {
-  const { storage, retentionMs = 604_800_000, batchSize = 1_000, clock = systemClock } = options;
-  if (!(Number.isFinite(retentionMs) && retentionMs >= 0)) {
-    throw new RangeError(
-      `Cannot purge: retentionMs must be a finite number from 0, got ${retentionMs}`,
-    );
-  }
-  if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) {
-    throw new RangeError(`Cannot purge: batchSize must be a positive integer, got ${batchSize}`);
-  }
-  return {
-    async tick({ budgetMs, signal }: TickOptions): Promise<PurgeReport> {
-      const endMs = clock.now() + budgetMs;
-      let deleted = 0;
-      do {
-        signal?.throwIfAborted();
-        const count = await storage.outbox.purge({ olderThanMs: retentionMs, limit: batchSize });
-        deleted += count;
-        if (count < batchSize) return { hasMore: false, deleted };
-      } while (clock.now() < endMs);
-      return { hasMore: true, deleted };
-    },
-  };
+export function outboxPurge(
+  { storage, retentionMs = 604_800_000, ...options }: OutboxPurgeOptions,
+): Tick<PurgeReport> {
+  return purgeTicks((some) => storage.outbox.purge(some), { retentionMs, ...options });
 }

@@ -1,43 +1,31 @@
-import type { Middleware, Next } from "../mediator/mod.ts";
+import type { StepCall } from "../mediator/mod.ts";
 import type { Envelope } from "../message/mod.ts";
 import { CircuitOpenError } from "../resilience/mod.ts";
 import type { ActingStep, StepPart } from "./description.ts";
 import { idempotencyKeyOf, typeOf } from "./program.ts";
 import type { NextAction, PartName } from "./progress.ts";
-import { actionOf, type Checkpoint, type Entry, type SagaRun, textOf } from "./saga_run.ts";
+import { actionOf, type Entry, textOf } from "./entry.ts";
+import type { Checkpoint, SagaRun } from "./saga_run.ts";
 import { turnBack } from "./turn_back.ts";
 
 type Action = NextAction & { readonly type: "act" | "compensate" };
 
-/** How far a part of a step has come. */
-interface Attempt {
-  /** Whether its handler has been asked. */
-  hasBegun: boolean;
-  /** Whether its handler has succeeded, and so has had its effect. */
-  hasActed: boolean;
-  /** Whether what it has done is written. */
-  isWritten: boolean;
-}
-
 /** Has a step act, and writes down what has become of it. */
 export async function runAct(run: SagaRun, next: Action): Promise<void> {
-  await begin(run, next);
+  if (!next.isOpen) await begin(run, next);
   const { description } = next.step;
   const { fallback } = description as ActingStep;
   const breaker = next.part === "primary" ? fallback.circuitBreaker : undefined;
-  const call = breaker === undefined
+  const guard: StepCall["guard"] = breaker === undefined
     ? undefined
-    : (act: () => Promise<unknown>) => guarded(breaker, act, fallback.when);
-  const { attempt, error } = await attemptAt(run, next, {
-    call,
-    checkpoint: (result) => completed(run, next, result),
-  });
-  if (!attempt.isWritten) await failed(run, next, error, attempt.hasActed);
+    : (act) => guarded(breaker, act, fallback.when);
+  const checkpoint = (result: unknown) => completed(run, next, result);
+  const attempt = await attemptAt(run, next, { guard, checkpoint });
+  if (!attempt.isWritten) await failed(run, next, attempt.error, attempt.hasActed);
 }
 
-/** Says that an action is begun, where the checkpoint before has not. */
+/** Says that an action is begun, as the checkpoint before has not. */
 export async function begin(run: SagaRun, next: Action): Promise<void> {
-  if (next.isOpen) return;
   const status = next.type === "act" ? "running" : "compensating";
   await run.write({ entries: [run.begin(next)], status });
 }
@@ -45,11 +33,41 @@ export async function begin(run: SagaRun, next: Action): Promise<void> {
 /** How {@linkcode attemptAt} runs a part of a step. */
 interface AttemptOptions {
   /** Asks the handler. @default at once */
-  readonly call?: ((act: () => Promise<unknown>) => Promise<unknown>) | undefined;
+  readonly guard?: StepCall["guard"];
   /** What is added to the context of the step. @default nothing */
-  readonly additions?: object | undefined;
+  readonly additions?: object;
   /** What is to be written when the handler has succeeded. */
   readonly checkpoint: (result: unknown) => Checkpoint;
+}
+
+/** One attempt at a part of a step, and how far it has come. */
+class Attempt implements StepCall {
+  readonly additions: object;
+  readonly signal: AbortSignal;
+  readonly guard: StepCall["guard"];
+  hasBegun = false;
+  /** Whether its handler has succeeded, and so has had its effect. */
+  hasActed = false;
+  /** Whether what it has done is written. */
+  isWritten = false;
+  error: unknown;
+  readonly #run: SagaRun;
+  readonly #checkpoint: AttemptOptions["checkpoint"];
+
+  constructor(run: SagaRun, additions: object, { guard, checkpoint }: AttemptOptions) {
+    this.#run = run;
+    this.#checkpoint = checkpoint;
+    this.additions = additions;
+    this.signal = run.signal;
+    this.guard = guard;
+  }
+
+  async settle(result: unknown, messages: readonly Envelope[]): Promise<void> {
+    this.hasActed = true;
+    const change = this.#checkpoint(result);
+    await this.#run.write(messages.length === 0 ? change : { ...change, messages });
+    this.isWritten = true;
+  }
 }
 
 /**
@@ -60,44 +78,29 @@ interface AttemptOptions {
  */
 export async function attemptAt(
   run: SagaRun,
-  next: Action,
-  { call = (act) => act(), additions, checkpoint }: AttemptOptions,
-): Promise<{ readonly attempt: Attempt; readonly error: unknown }> {
+  { step, part, attempt: number, type }: Action,
+  options: AttemptOptions,
+): Promise<Attempt> {
   const { id, program } = run;
-  const { step, part, attempt: number } = next;
   const name = step.description.id;
   const idempotencyKey = idempotencyKeyOf(id, name, part);
-  const attempt: Attempt = { hasBegun: false, hasActed: false, isWritten: false };
-  const around: Middleware = async (_context, inner: Next<object>) => {
-    attempt.hasBegun = true;
-    const messages: Envelope[] = [];
-    const unitOfWork = {
-      store(envelopes: readonly Envelope[]) {
-        messages.push(...envelopes);
-        return Promise.resolve();
-      },
-    };
-    const added = { sagaId: id, step: name, attempt: number, idempotencyKey, ...additions };
-    const result = await call(() => inner({ ...added, unitOfWork }));
-    attempt.hasActed = true;
-    const change = checkpoint(result);
-    await run.write(messages.length === 0 ? change : { ...change, messages });
-    attempt.isWritten = true;
-  };
-  const runPart = program.run(step.describe(part), next.type);
-  const message = run.messageOf(
-    typeOf(program.name, name),
+  const additions = {
+    sagaId: id,
+    step: name,
+    attempt: number,
     idempotencyKey,
-    JSON.parse(run.context),
-  );
+    ...options.additions,
+  };
+  const attempt = new Attempt(run, additions, options);
+  const message = run.messageOf(typeOf(program.name, name), idempotencyKey);
   try {
-    await runPart?.(message, around, run.signal);
-    return { attempt, error: undefined };
+    await program.run(step.describe(part), type)?.(message, attempt);
   } catch (error) {
     if (attempt.isWritten) run.lateErrors.push(error); // of events that follow
     else if (run.signal.aborted || !attempt.hasBegun || isOutage(error, attempt)) throw error;
-    return { attempt, error };
+    else attempt.error = error;
   }
+  return attempt;
 }
 
 /** The storage did not take the checkpoint, and not as it could not be taken. */
@@ -116,14 +119,19 @@ function completed(run: SagaRun, next: Action, result: unknown): Checkpoint {
   if (result === undefined || result === null) {
     return { ...run.following([{ ...action, status: "completed" }]), ...done };
   }
-  if (typeof result !== "object" || Array.isArray(result)) {
+  if (typeof result !== "object" || Array.isArray(result) || !isObjectAsJson(result)) {
     throw new TypeError(
       `Cannot add the result of step "${action.step}" to the context as it is no object`,
     );
   }
   const text = JSON.stringify(result);
-  const context = JSON.stringify({ ...JSON.parse(run.context), ...JSON.parse(text) });
+  const context = run.context.with(result, text);
   return { ...run.following([{ ...action, status: "completed", result: text }]), ...done, context };
+}
+
+/** Whether a result says of itself that it is something else in JSON, as dates do. */
+function isObjectAsJson(result: object): boolean {
+  return !("toJSON" in result) || JSON.stringify(result)?.startsWith("{") === true;
 }
 
 async function failed(
@@ -142,7 +150,9 @@ async function failed(
     error: text,
   });
   const { retry } = step.describe(part) as StepPart;
-  if (retry !== undefined && attempt < retry.maxAttempts && retry.when(error)) {
+  const isKeptAway = secondary !== undefined && error instanceof CircuitOpenError;
+  const isRetried = retry !== undefined && attempt < retry.maxAttempts && retry.when(error);
+  if (isRetried && !isKeptAway) {
     return await postpone(run, entry("retrying"), text, retry.backoff(attempt));
   }
   const entries = [entry("failed")];
@@ -174,7 +184,8 @@ export async function postpone(
   run.progress.apply(entry);
   const resumeInMs = Math.max(0, delayMs);
   const isReleased = resumeInMs > 0 && !run.parts.waits;
-  await run.write({ entries: [entry], error, resumeInMs, isReleased });
+  // The attempts of a step have a budget of their own: that of recoveries is for what never gets so far.
+  await run.write({ entries: [entry], error, resumeInMs, isReleased, hasProgressed: true });
   if (isReleased) run.end = { type: "left", reason: new DOMException(error, "AbortError") };
   else run.delayMs = resumeInMs;
 }

@@ -10,11 +10,12 @@ const MAX_REFUSALS = 3;
 const delayOf = exponentialBackoff({ initialDelayMs: 50, maxDelayMs: 2_000 });
 
 /**
- * Writes a checkpoint, through outages of the storage: when its answer is lost, nobody can tell whether it
- * was written, so the saga is read to find out.
+ * Finds out what has become of a checkpoint whose answer was lost, and writes it again if it was not
+ * written: nobody can tell from an error, so the saga is read.
  *
- * @param entries The number of the last entry of the log once it is written.
- * @param patienceMs How long it goes on, in milliseconds.
+ * @param options.error What the first attempt has failed with.
+ * @param options.last The number of the last entry of the log once it is written.
+ * @param options.patienceMs How long it goes on, in milliseconds.
  * @returns `undefined` if somebody else has the saga.
  * @throws What the storage throws, if it does not take the checkpoint or stays away for too long.
  */
@@ -22,39 +23,32 @@ export async function checkpointed(
   { host: { store, clock } }: RunParts,
   { id, revision }: { readonly id: string; readonly revision: number },
   change: SagaChange,
-  entries: number,
-  patienceMs: number,
+  { last, patienceMs, ...options }: {
+    readonly error: unknown;
+    readonly last: number;
+    readonly patienceMs: number;
+  },
 ): Promise<SagaHold | undefined> {
-  try {
-    return await store.checkpoint(id, revision, change);
-  } catch (error) {
-    if (isRefusal(error, 1)) throw error;
-    return await again(error);
-  }
-
-  async function again(first: unknown): Promise<SagaHold | undefined> {
-    const deadlineMs = clock.now() + patienceMs;
-    let error = first;
-    let refusals = 1;
-    for (let attempt = 1; clock.now() < deadlineMs; attempt++) {
-      await sleep(clock, delayOf(attempt));
-      try {
-        const found = await store.load(id);
-        if (found === undefined) return undefined;
-        const { record, log } = found;
-        if (record.revision === revision + 1 && log.length >= entries) {
-          return { revision: record.revision, signals: record.signals };
-        }
-        if (record.revision !== revision) return undefined;
-        return await store.checkpoint(id, revision, change);
-      } catch (next) {
-        refusals = String(next) === String(error) ? refusals + 1 : 1;
-        error = next;
-        if (isRefusal(error, refusals)) break;
+  const deadlineMs = clock.now() + patienceMs;
+  let { error } = options;
+  let refusals = 1;
+  for (let attempt = 1; clock.now() < deadlineMs && !isRefusal(error, refusals); attempt++) {
+    await sleep(clock, delayOf(attempt));
+    try {
+      const found = await store.load(id);
+      if (found === undefined) return undefined;
+      const { record, log } = found;
+      if (record.revision === revision + 1 && log.length >= last) {
+        return { revision: record.revision, signals: record.signals };
       }
+      if (record.revision !== revision) return undefined;
+      return await store.checkpoint(id, revision, change);
+    } catch (next) {
+      refusals = String(next) === String(error) ? refusals + 1 : 1;
+      error = next;
     }
-    throw error;
   }
+  throw error;
 }
 
 /** Whether asking again is in vain: what was to be written cannot be. */

@@ -1,24 +1,25 @@
 import { attemptAt, begin, postpone } from "./act.ts";
 import type { StepPart } from "./description.ts";
 import type { NextAction } from "./progress.ts";
-import { actionOf, type SagaRun, textOf } from "./saga_run.ts";
+import { actionOf, textOf } from "./entry.ts";
+import type { SagaRun } from "./saga_run.ts";
 
 /** Has a step undone, and writes down what has become of that. */
 export async function runCompensation(
   run: SagaRun,
   next: NextAction & { readonly type: "act" | "compensate" },
 ): Promise<void> {
-  await begin(run, next);
+  if (!next.isOpen) await begin(run, next);
   const { step, part, attempt: number } = next;
   const outcome = step.part(part).isCompleted ? "completed" : "unknown";
-  const { attempt, error } = await attemptAt(run, next, {
+  const { isWritten, error } = await attemptAt(run, next, {
     additions: { outcome },
     checkpoint: () => ({
       ...run.following([{ ...actionOf(next), status: "completed" }]),
       hasProgressed: true,
     }),
   });
-  if (attempt.isWritten) return;
+  if (isWritten) return;
   const { compensateRetry } = step.describe(part) as StepPart;
   const text = textOf(error);
   if (number < compensateRetry.maxAttempts && compensateRetry.when(error)) {

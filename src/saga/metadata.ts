@@ -2,17 +2,21 @@ import type { MessageMetadata } from "../message/mod.ts";
 
 /** What is kept of the metadata of the message that starts a saga. */
 export function metadataText(metadata: MessageMetadata): string {
-  const { time, key, correlationId, causationId, traceparent, headers } = metadata;
-  return JSON.stringify({ time, key, correlationId, causationId, traceparent, headers });
+  const { time, key, id, causationId, traceparent, headers } = metadata;
+  const correlationId = metadata.correlationId === id ? undefined : metadata.correlationId;
+  const atMs = time.getTime();
+  return JSON.stringify({ atMs, key, correlationId, causationId, traceparent, headers });
 }
+
+type Kept = Partial<MessageMetadata> & { readonly atMs?: number };
 
 /** The metadata of a saga from what is kept of it. */
 export function metadataIn(text: string, id: string): MessageMetadata {
-  const kept = JSON.parse(text) as Partial<MessageMetadata>;
+  const { atMs, ...kept } = JSON.parse(text) as Kept;
   return {
     ...kept,
     id,
-    time: new Date(kept.time ?? 0),
+    time: new Date(atMs ?? 0),
     correlationId: kept.correlationId ?? id,
     headers: kept.headers ?? {},
   };

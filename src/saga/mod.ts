@@ -59,6 +59,8 @@ export {
   SagaOperationError,
   SagaStepError,
 } from "./saga_errors.ts";
+export { sagaHealth, type SagaHealthOptions, SagaLagError } from "./saga_health.ts";
+export { sagaPurge, type SagaPurgeOptions } from "./saga_purge.ts";
 export {
   type RunSagaRecoveryOptions,
   type SagaRecovery,

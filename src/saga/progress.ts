@@ -74,6 +74,8 @@ export class SagaProgress {
   isBack = false;
   /** The number of the last entry. */
   entries = 0;
+  /** All steps before it are done. */
+  #first = 0;
 
   /**
    * Reads a log.
@@ -109,11 +111,14 @@ export class SagaProgress {
 
   /** The step with an id, if there is one. */
   find(id: string): StepProgress | undefined {
+    const next = this.steps[this.#first]; // almost always
+    if (next?.description.id === id) return next;
     return this.steps.find(({ description }) => description.id === id);
   }
 
   #nextForward(): NextAction {
-    const step = this.steps.find(({ isDone }) => !isDone);
+    while (this.steps[this.#first]?.isDone === true) this.#first++;
+    const step = this.steps[this.#first];
     if (step === undefined) return { type: "end", status: "completed" };
     const part = step.current;
     const { failures, isOpen } = step.part(part);

@@ -3,10 +3,12 @@ import type { SagaRecord } from "../storage/mod.ts";
 import { SagaFailedError, SagaStepError } from "./saga_errors.ts";
 import type { PartProgress, SagaProgress, StepProgress } from "./progress.ts";
 
-type Known = Pick<
-  SagaRecord,
-  "id" | "name" | "version" | "status" | "error" | "context" | "parkedReason"
->;
+type Known =
+  & Pick<
+    SagaRecord,
+    "id" | "name" | "version" | "status" | "error" | "parkedReason"
+  >
+  & { readonly context: unknown };
 
 /** How a saga stands, from what is stored and from its log. */
 export function outcomeOf(record: Known, progress: SagaProgress | undefined): SagaOutcome {
@@ -17,7 +19,7 @@ export function outcomeOf(record: Known, progress: SagaProgress | undefined): Sa
     version,
     status,
     parkedReason,
-    context: JSON.parse(record.context),
+    context: record.context,
     error: status === "completed" ? undefined : error,
     steps: progress?.steps.map(stateOf) ?? [],
   } as SagaOutcome;

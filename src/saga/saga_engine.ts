@@ -19,8 +19,9 @@ import type { AnySaga } from "./definition.ts";
 import type { SagaItem } from "./items.ts";
 import { itemOf } from "./item_of.ts";
 import { Keeper } from "./keeper.ts";
-import { metadataText } from "./metadata.ts";
+import { metadataIn, metadataText } from "./metadata.ts";
 import { SagaProgram } from "./program.ts";
+import { SagaContext } from "./saga_context.ts";
 import { SagaProgress } from "./progress.ts";
 import { failureOf, outcomeOf } from "./report.ts";
 import {
@@ -30,7 +31,8 @@ import {
   SagaNotFoundError,
 } from "./saga_errors.ts";
 import { SagaOperations } from "./saga_operations.ts";
-import { type Entry, SagaRun } from "./saga_run.ts";
+import type { Entry } from "./entry.ts";
+import { SagaRun } from "./saga_run.ts";
 
 /** Why a saga that was claimed cannot be gone on with. */
 export type Unfit =
@@ -96,6 +98,11 @@ export class SagaEngine implements SagaRunner {
     return programs?.find((program) => program.version === version);
   }
 
+  /** Whether a version is newer than all that are known. */
+  isNewer(name: string, version: number): boolean {
+    return (this.#programs.get(name) ?? []).every((program) => program.version < version);
+  }
+
   async send(call: SagaCall): Promise<unknown> {
     const run = await this.begin(call);
     if (run === undefined) return await this.#drain(this.#attach(call));
@@ -124,18 +131,13 @@ export class SagaEngine implements SagaRunner {
       entries.push({ number: 1, action: "act", step, status: "started", attempt: 1 });
     }
     const { id } = metadata;
-    const saga = {
-      id,
-      name: program.name,
-      version: program.version,
-      status: "running",
-      context: contextText(message.type, message.data),
-      metadata: metadataText(metadata),
-    } as const;
+    const saga = { id, name: program.name, version: program.version, status: "running" } as const;
+    const context = contextOf(message.type, message.data);
+    const stored = { ...saga, context: context.text, metadata: metadataText(metadata), entries };
     const owner = this.nextOwner();
     const { leaseMs } = this;
-    if (!await this.host.store.create({ ...saga, entries }, { owner, leaseMs })) return undefined;
-    const record = { ...saga, owner, revision: 1, error: undefined, signals: 0 };
+    if (!await this.host.store.create(stored, { owner, leaseMs })) return undefined;
+    const record = { ...saga, context, metadata, owner, revision: 1, error: undefined, signals: 0 };
     return new SagaRun(this.#parts(true), program, { record, log: entries });
   }
 
@@ -144,13 +146,17 @@ export class SagaEngine implements SagaRunner {
     const { name, version, owner } = record;
     const program = this.program(name, version);
     if (program === undefined) {
-      const newest = Math.max(...(this.#programs.get(name) ?? []).map(({ version }) => version));
       const reason = `version ${version} of saga "${name}" is not known`;
-      return { type: newest >= version ? "unfit" : "unknown", reason };
+      return { type: this.isNewer(name, version) ? "unknown" : "unfit", reason };
     }
     try {
       return new SagaRun(this.#parts(waits), program, {
-        record: { ...record, owner: owner ?? "" },
+        record: {
+          ...record,
+          owner: owner ?? "",
+          context: new SagaContext(record.context, JSON.parse(record.context)),
+          metadata: metadataIn(record.metadata, record.id),
+        },
         log,
       });
     } catch (error) {
@@ -213,7 +219,7 @@ export class SagaEngine implements SagaRunner {
     } catch (error) {
       if (!(error instanceof SagaIncompatibleError)) throw error;
     }
-    return outcomeOf(record, progress);
+    return outcomeOf({ ...record, context: JSON.parse(record.context) }, progress);
   }
 
   /** Gives what a saga does as its log tells it, whoever goes on with it; and how it stands then. */
@@ -262,8 +268,9 @@ export class SagaEngine implements SagaRunner {
     }
   }
 
-  async #take({ record: { id } }: SagaSnapshot): Promise<SagaRun | undefined> {
+  async #take({ record: { id, name, version } }: SagaSnapshot): Promise<SagaRun | undefined> {
     const { store } = this.host;
+    if (this.isNewer(name, version)) return undefined; // another process knows it
     const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
     if (claimed === undefined) return undefined;
     const opened = this.open(claimed, { waits: true });
@@ -369,9 +376,9 @@ function settledAnswer(outcome: SagaOutcome, cause?: unknown): SagaOutcome {
   throw failureOf(outcome, cause);
 }
 
-function contextText(type: string, data: unknown): string {
+function contextOf(type: string, data: unknown): SagaContext {
   const text: string | undefined = JSON.stringify(data);
-  if (text?.startsWith("{") === true) return text;
+  if (text?.startsWith("{") === true) return new SagaContext(text, data);
   throw new TypeError(`Cannot start saga "${type}" as its context is no object`);
 }
 

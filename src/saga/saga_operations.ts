@@ -20,7 +20,8 @@ import { SagaProgress, type StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
 import { SagaIncompatibleError, SagaNotFoundError, SagaOperationError } from "./saga_errors.ts";
-import { type Entry, SagaRun, TURN_BACK } from "./saga_run.ts";
+import type { Entry } from "./entry.ts";
+import { SagaRun, TURN_BACK } from "./saga_run.ts";
 
 /** What an operation writes. */
 interface Decision {
@@ -77,8 +78,12 @@ export class SagaOperations implements Sagas {
     if (run instanceof SagaRun) {
       await engine.drive(run, signal);
       if (run.end?.type === "left") throw run.end.reason;
-    } else {
+    } else if (run.type === "unfit") {
       await engine.park(claimed, run.reason);
+    } else {
+      const { revision, resumeInMs } = claimed.record;
+      await engine.host.store.checkpoint(id, revision, { leaseMs: 0, resumeInMs });
+      throw new SagaIncompatibleError(run.reason);
     }
     return engine.outcomeOf(await engine.load(id));
   }

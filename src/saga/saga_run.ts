@@ -2,7 +2,6 @@ import type { AnyMessage, MessageMetadata } from "../message/mod.ts";
 import type { SagaOutcome } from "../mediator/mod.ts";
 import { sleep } from "../clock.ts";
 import {
-  errorText,
   hasSagaEnded,
   LeaseLostError,
   type NewSagaLogEntry,
@@ -14,21 +13,21 @@ import {
 import { runAct } from "./act.ts";
 import { runCompensation } from "./compensation.ts";
 import { checkpointed } from "./checkpointed.ts";
+import { actionOf, type Entry } from "./entry.ts";
 import { itemOf } from "./item_of.ts";
 import type { SagaItem } from "./items.ts";
-import { metadataIn } from "./metadata.ts";
 import type { SagaProgram } from "./program.ts";
+import type { SagaContext } from "./saga_context.ts";
 import { type NextAction, SagaProgress } from "./progress.ts";
 import { outcomeOf } from "./report.ts";
 import type { RunParts } from "./run_parts.ts";
+import { StepMessage } from "./step_message.ts";
 import { turnBack } from "./turn_back.ts";
 import { runWait } from "./wait.ts";
 
-/** An entry before it has its number. */
-export type Entry = Omit<NewSagaLogEntry, "number">;
-
 /** What a checkpoint writes, before its entries are numbered. */
-export interface Checkpoint extends Omit<SagaChange, "entries" | "leaseMs"> {
+export interface Checkpoint extends Omit<SagaChange, "entries" | "leaseMs" | "context"> {
+  readonly context?: SagaContext | undefined;
   readonly entries?: readonly Entry[];
   /** Whether nobody has the saga any more from here on. @default {false} */
   readonly isReleased?: boolean;
@@ -58,7 +57,7 @@ export class SagaRun {
   /** Aborts when somebody else has the saga. */
   readonly signal: AbortSignal;
   progress: SagaProgress;
-  context: string;
+  context: SagaContext;
   status: SagaStatus;
   revision: number;
   error: string | undefined;
@@ -67,7 +66,7 @@ export class SagaRun {
   end: RunEnd | undefined;
   /** How long it has to wait before it goes on, in milliseconds. */
   delayMs = 0;
-  /** Whether the next action may have been begun by another process. */
+  /** Whether the next action may have been begun, by another process or before an outage in this one. */
   isInherited: boolean;
   /** When it was last written or kept. */
   keptAtMs: number;
@@ -75,8 +74,8 @@ export class SagaRun {
   isWriting = false;
   /** What events that followed from steps have failed with. */
   readonly lateErrors: unknown[] = [];
-  /** Progress that nobody has taken yet. */
-  items: SagaItem[] = [];
+  /** How much of the log nobody has taken yet as progress. */
+  #taken: number;
   readonly #log: NewSagaLogEntry[];
   readonly #lost = new AbortController();
   #signals: number;
@@ -97,7 +96,7 @@ export class SagaRun {
     this.program = program;
     this.id = record.id;
     this.owner = record.owner;
-    this.metadata = metadataIn(record.metadata, record.id);
+    this.metadata = record.metadata;
     this.signal = this.#lost.signal;
     this.progress = new SagaProgress(program.steps, log);
     this.context = record.context;
@@ -107,6 +106,7 @@ export class SagaRun {
     this.isInherited = record.revision > 1;
     this.keptAtMs = parts.host.clock.now();
     this.#log = [...log];
+    this.#taken = log.length;
     this.#signals = record.signals;
   }
 
@@ -140,7 +140,10 @@ export class SagaRun {
       await this.#run(next);
       this.isInherited = false;
     } catch (error) {
-      if (!this.#lost.signal.aborted) throw error;
+      if (!this.#lost.signal.aborted) {
+        this.isInherited = true; // what is under way may have been begun, and have had its effect
+        throw error;
+      }
       this.end = { type: "lost", error: this.#lost.signal.reason };
     }
     return this.end === undefined;
@@ -215,26 +218,46 @@ export class SagaRun {
    */
   async write(checkpoint: Checkpoint): Promise<void> {
     const { leaseMs } = this.parts;
-    const { entries = [], isReleased = false, patienceMs = leaseMs, ...rest } = checkpoint;
+    const { entries = [], isReleased = false, patienceMs = leaseMs, context, ...rest } = checkpoint;
     const first = this.#log.length + 1;
     const numbered = entries.map((entry, n) => ({ number: first + n, ...entry }));
-    const change: SagaChange = { ...rest, entries: numbered, leaseMs: isReleased ? 0 : leaseMs };
+    const change: SagaChange = {
+      ...rest,
+      context: context?.text,
+      entries: numbered,
+      leaseMs: isReleased ? 0 : leaseMs,
+    };
     const last = first + numbered.length - 1;
     let hold: SagaHold | undefined;
     this.isWriting = true;
     try {
-      hold = await checkpointed(this.parts, this, change, last, patienceMs);
+      hold = await this.parts.host.store.checkpoint(this.id, this.revision, change);
     } catch (error) {
-      this.progress = new SagaProgress(this.program.steps, this.#log);
-      throw error;
+      hold = await this.#resolved(error, change, { last, patienceMs });
     } finally {
       this.isWriting = false;
     }
     if (hold === undefined) {
+      this.progress = new SagaProgress(this.program.steps, this.#log);
       this.lose();
       throw this.signal.reason;
     }
+    if (context !== undefined) this.context = context;
     this.#written(change, numbered, hold);
+  }
+
+  /** Finds out what has become of a checkpoint that the storage has not answered. */
+  async #resolved(
+    error: unknown,
+    change: SagaChange,
+    options: { readonly last: number; readonly patienceMs: number },
+  ): Promise<SagaHold | undefined> {
+    try {
+      return await checkpointed(this.parts, this, change, { ...options, error });
+    } catch (error) {
+      this.progress = new SagaProgress(this.program.steps, this.#log);
+      throw error;
+    }
   }
 
   #written(change: SagaChange, entries: readonly NewSagaLogEntry[], hold: SagaHold): void {
@@ -242,37 +265,23 @@ export class SagaRun {
     this.#signals = hold.signals;
     this.#signalsSeen = Math.max(0, this.#signalsSeen - (change.consumed?.length ?? 0));
     this.keptAtMs = this.parts.host.clock.now();
-    this.context = change.context ?? this.context;
     this.status = change.status ?? this.status;
     if (change.error !== undefined) this.error = change.error ?? undefined;
-    this.#log.push(...entries);
-    for (const entry of entries) {
-      const item = itemOf(this.id, this.program.steps, entry);
-      if (item !== undefined) this.items.push(item);
-    }
+    for (const entry of entries) this.#log.push(entry);
     if (hasSagaEnded(this)) this.#announceEnd();
     this.parts.bus.notify(this.id);
   }
 
   /** Takes the progress that was made since it was last taken. */
   takeItems(): readonly SagaItem[] {
-    const { items } = this;
-    if (items.length > 0) this.items = [];
-    return items;
+    const entries = this.#log.slice(this.#taken);
+    this.#taken = this.#log.length;
+    return entries.flatMap((entry) => itemOf(this.id, this.program.steps, entry) ?? []);
   }
 
   /** What middlewares see of a step. */
-  messageOf(type: string, id: string, data: unknown): AnyMessage {
-    const { correlationId, traceparent, headers } = this.metadata;
-    const metadata = {
-      id,
-      time: new Date(this.parts.host.clock.now()),
-      correlationId,
-      causationId: this.id,
-      traceparent,
-      headers,
-    };
-    return { kind: "step", type, data, metadata };
+  messageOf(type: string, id: string): AnyMessage {
+    return new StepMessage(type, id, this);
   }
 
   /** How the saga stands. */
@@ -352,21 +361,10 @@ export class SagaRun {
 export type RunRecord =
   & Pick<
     SagaRecord,
-    "id" | "context" | "status" | "revision" | "error" | "signals" | "metadata"
+    "id" | "status" | "revision" | "error" | "signals"
   >
-  & { readonly owner: string };
-
-/** The part of an entry that names an action. */
-export function actionOf(
-  { type, step, part, attempt }: NextAction & { readonly type: "act" | "compensate" },
-): Omit<Entry, "status"> {
-  const { id } = step.description;
-  return part === "primary"
-    ? { action: type, step: id, attempt }
-    : { action: type, step: id, attempt, part };
-}
-
-/** The text of what something has failed with. */
-export function textOf(error: unknown): string {
-  return errorText(error) || "something that has no text";
-}
+  & {
+    readonly owner: string;
+    readonly context: SagaContext;
+    readonly metadata: MessageMetadata;
+  };

@@ -1,4 +1,5 @@
-import type { Checkpoint, Entry, SagaRun } from "./saga_run.ts";
+import type { Entry } from "./entry.ts";
+import type { Checkpoint, SagaRun } from "./saga_run.ts";
 
 /**
  * The checkpoint with which a saga turns back: behind `entries`, which its progress has taken in, the

@@ -1,7 +1,8 @@
 import type { SagaSignal } from "../storage/mod.ts";
 import type { WaitingStep } from "./description.ts";
 import type { NextAction } from "./progress.ts";
-import { actionOf, type Entry, type SagaRun } from "./saga_run.ts";
+import { actionOf, type Entry } from "./entry.ts";
+import type { SagaRun } from "./saga_run.ts";
 import { turnBack } from "./turn_back.ts";
 
 type Action = NextAction & { readonly type: "act" | "compensate" };
@@ -40,7 +41,7 @@ async function take(run: SagaRun, next: Action, { id, data }: SagaSignal): Promi
   const { entries: more = [], ...rest } = run.following([
     { ...actionOf(next), status: "completed", ...(isObject ? { result: data } : {}) },
   ]);
-  const context = isObject ? JSON.stringify({ ...JSON.parse(run.context), ...result }) : undefined;
+  const context = isObject && data !== undefined ? run.context.with(result, data) : undefined;
   await run.write({
     ...rest,
     entries: [...entries, ...more],

@@ -30,6 +30,7 @@ export { outboxCases } from "./outbox_cases.ts";
 export { publisherCases } from "./publisher_cases.ts";
 export { replayLogCases } from "./replay_log_cases.ts";
 export type { ReplayLogHarness } from "./replay_log_harness.ts";
+export { sagaStoreCases } from "./saga_cases.ts";
 export { sourceCases } from "./source_cases.ts";
 export { storageCases } from "./storage_cases.ts";
 export type { StorageHarness } from "./storage_harness.ts";

@@ -18,6 +18,9 @@ const TIMES: ReadonlyArray<readonly [table: string, ...columns: string[]]> = [
   ["inbox", "touched_at"],
   ["inbox_key", "until", "touched_at"],
   ["inbox_dead", "died_at"],
+  ["saga", "until", "resume_at", "not_before", "due_at", "created_at", "updated_at"],
+  ["saga_log", "at"],
+  ["saga_signal", "at"],
 ];
 
 /** A harness whose storages are on Postgres. */
@@ -29,19 +32,20 @@ export interface PostgresHarness<C> extends StorageHarness<PostgresTransaction<C
 /** A storage in a schema of its own. Time passes by moving the times in its tables into the past. */
 export async function postgresHarness<C>(
   client: PostgresClient<C>,
-  { isConcurrent, appendTo }: {
+  { isConcurrent, appendTo, sagas }: {
     readonly isConcurrent: boolean;
     readonly appendTo?: PostgresStorageOptions["appendTo"];
+    readonly sagas?: PostgresStorageOptions["sagas"];
   },
 ): Promise<PostgresHarness<C>> {
   const schema = `case_${crypto.randomUUID().replaceAll("-", "")}`;
-  const storage = postgresStorage(client, { schema, appendTo });
+  const storage = postgresStorage(client, { schema, appendTo, sagas });
   await storage.migrate();
   await client.query(`create table ${schema}.data (name text primary key, value text not null)`);
   return {
     storage,
     isConcurrent,
-    open: (options) => postgresStorage(client, { ...options, schema, appendTo }),
+    open: (options) => postgresStorage(client, { sagas, ...options, schema, appendTo }),
     async advance(durationMs) {
       for (const [table, ...columns] of TIMES) {
         const moved = columns.map((column) =>

@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console -- what is left out is for the reader of the output
 import { inboxCases } from "../../src/testing/inbox_cases.ts";
 import { outboxCases } from "../../src/testing/outbox_cases.ts";
+import { sagaStoreCases } from "../../src/testing/saga_cases.ts";
 import { storageCases } from "../../src/testing/storage_cases.ts";
 import type { StorageHarness } from "../../src/testing/storage_harness.ts";
 
@@ -22,7 +23,8 @@ export function testStorage(
   { isConcurrent, leftOut = {}, hasTimers = false, harness }: StorageRun,
 ): void {
   const unused = new Set(Object.keys(leftOut));
-  for (const { name: behaviour, needs, run } of [...storageCases, ...outboxCases, ...inboxCases]) {
+  const cases = [...storageCases, ...outboxCases, ...inboxCases, ...sagaStoreCases];
+  for (const { name: behaviour, needs, run } of cases) {
     if (unused.delete(behaviour)) {
       console.log(`Not tested, as ${leftOut[behaviour]}: ${name} ${behaviour}`);
       continue;

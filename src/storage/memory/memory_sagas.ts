@@ -16,7 +16,6 @@ import {
   type SagaLease,
   sagaLeaseMsOf,
   sagaListNumbersOf,
-  type SagaLogEntry,
   type SagaRecord,
   type SagaSignal,
   type SagaSnapshot,
@@ -30,7 +29,7 @@ import { finalForm } from "./memory_outbox.ts";
 export interface StoredSaga {
   readonly position: number;
   readonly createdAtMs: number;
-  readonly log: SagaLogEntry[];
+  readonly log: StoredEntry[];
   mailbox: readonly SagaSignal[];
   /** Without what depends on the time. */
   data: SagaData;
@@ -41,6 +40,12 @@ export interface StoredSaga {
   resumeAtMs: number;
   /** When it can be claimed as one that is due, save for what the two above say. */
   notBeforeMs: number;
+}
+
+/** Each takes its form when it is read, which few are. */
+interface StoredEntry {
+  readonly entry: NewSagaLogEntry;
+  readonly atMs: number;
 }
 
 type SagaData = Omit<
@@ -66,7 +71,7 @@ export class MemorySagas implements SagaStore {
     sagas.set(id, {
       position: this.#database.nextPosition(),
       createdAtMs: nowMs,
-      log: entriesAt(entries, nowMs),
+      log: entries.map((entry) => ({ entry: { ...entry }, atMs: nowMs })),
       mailbox: [],
       data: {
         id,
@@ -139,7 +144,7 @@ export class MemorySagas implements SagaStore {
     saga.untilMs = leaseMs > 0 ? nowMs + leaseMs : 0;
     saga.resumeAtMs = nowMs + resumeInMs;
     if (change.hasProgressed === true) saga.notBeforeMs = 0;
-    if (entries !== undefined) saga.log.push(...entriesAt(entries, nowMs));
+    for (const entry of entries ?? []) saga.log.push({ entry: { ...entry }, atMs: nowMs });
     if (consumed !== undefined && consumed.length > 0) {
       saga.mailbox = saga.mailbox.filter((signal) => !consumed.includes(signal.id));
     }
@@ -246,7 +251,8 @@ export class MemorySagas implements SagaStore {
   }
 
   #snapshotOf(saga: StoredSaga): SagaSnapshot {
-    return { record: this.#recordOf(saga), log: [...saga.log] };
+    const log = saga.log.map(({ entry, atMs }) => ({ ...entry, at: new Date(atMs) }));
+    return { record: this.#recordOf(saga), log };
   }
 
   #recordOf({ data, mailbox, createdAtMs, updatedAtMs, untilMs, resumeAtMs }: StoredSaga) {
@@ -289,9 +295,4 @@ function changed(data: SagaData, change: SagaChange): SagaData {
 
 function holdOf({ data, mailbox }: StoredSaga): SagaHold {
   return { revision: data.revision, signals: mailbox.length };
-}
-
-function entriesAt(entries: readonly NewSagaLogEntry[], nowMs: number): SagaLogEntry[] {
-  const at = new Date(nowMs);
-  return entries.map((entry) => ({ ...entry, at }));
 }

@@ -3,6 +3,7 @@ import { logMigration } from "./log_migration.ts";
 import type { PostgresNames } from "./names.ts";
 import { outboxMigration } from "./outbox_migration.ts";
 import { replayMigration } from "./replay_migration.ts";
+import { sagaMigration } from "./saga_migration.ts";
 
 /** A step from one version of the schema to the next. It is never changed once it was released. */
 export interface PostgresMigration {
@@ -23,4 +24,5 @@ export const migrations: readonly PostgresMigration[] = [
   { version: 2, isBreaking: false, sql: logMigration },
   { version: 3, isBreaking: false, sql: replayMigration },
   { version: 4, isBreaking: false, sql: inboxMigration },
+  { version: 5, isBreaking: false, sql: sagaMigration },
 ];

@@ -79,6 +79,7 @@ export type {
   PostgresJsSql,
   PostgresJsTransform,
 } from "./postgres_js_sql.ts";
+export type { PostgresSagaOptions } from "./postgres_sagas.ts";
 export {
   type PostgresStorage,
   postgresStorage,

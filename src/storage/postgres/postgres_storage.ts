@@ -2,6 +2,7 @@ import {
   type InboxStore,
   type OutboxOptions,
   type OutboxStore,
+  type SagaStore,
   SharedReplayLog,
   type SharedReplayLogOptions,
   type Storage,
@@ -13,6 +14,7 @@ import { type PostgresNames, postgresNames, type PostgresNamesOptions } from "./
 import { OpenTransaction, type PostgresTransaction } from "./open_transaction.ts";
 import { PostgresInbox } from "./postgres_inbox.ts";
 import { PostgresOutbox } from "./postgres_outbox.ts";
+import { type PostgresSagaOptions, PostgresSagas } from "./postgres_sagas.ts";
 import { PostgresReplayExchange } from "./replay_exchange.ts";
 import { transactionError } from "./storage_query.ts";
 import { WakeUps } from "./wake_ups.ts";
@@ -29,6 +31,8 @@ export interface PostgresStorageOptions extends OutboxOptions, PostgresNamesOpti
   readonly notify?: boolean | undefined;
   /** The limits of `replay`. @default {{}} */
   readonly replay?: SharedReplayLogOptions | undefined;
+  /** How sagas are written. @default {{}} */
+  readonly sagas?: PostgresSagaOptions | undefined;
   /**
    * Where messages are put.
    *
@@ -55,6 +59,11 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
   /** Which messages from brokers were handled. It takes the transactions of any storage on the same database. */
   readonly inbox: InboxStore<PostgresTransaction>;
   /**
+   * Sagas and their logs. Only the clock of the database counts. Those that could be claimed are found
+   * the oldest first by a time that may be early by half of the lease with which they were last written.
+   */
+  readonly sagas: SagaStore;
+  /**
    * Makes a transaction that the application has opened itself, through the same driver, one in which
    * messages can be appended. It ends where it was opened. Relays of this process are not woken by
    * its commit: call `outbox.wake()` after it, or let them find the messages at their next look.
@@ -79,6 +88,9 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
  * anything is sent, as Postgres takes it in no text; half of a surrogate pair becomes U+FFFD in these.
  * The body and everything else keep both, and a transaction can go on after the refusal.
  *
+ * So is, in a saga or a signal, a character 0 in its id or name; each of them has at most 500 bytes in
+ * UTF-8. What an error or a reason says is stored with U+FFFD in place of what Postgres refuses.
+ *
  * @param client The client that the application has, by `fromPg`, `fromPostgresJs`, `fromDenoPostgres` or
  * `fromPglite`.
  * @throws {TypeError} If two of the notifications have the same name on the same topic, or the schema or
@@ -100,6 +112,7 @@ export function postgresStorage<C>(
 class StorageOnPostgres<C> implements PostgresStorage<C> {
   readonly outbox: PostgresOutbox;
   readonly inbox: PostgresInbox;
+  readonly sagas: PostgresSagas;
   readonly replay: SharedReplayLog;
   readonly #client: PostgresClient<C>;
   readonly #names: PostgresNames;
@@ -107,17 +120,16 @@ class StorageOnPostgres<C> implements PostgresStorage<C> {
 
   constructor(
     client: PostgresClient<C>,
-    { schema, prefix, notify = false, appendTo = "table", replay, ...options }:
+    { schema, prefix, notify = false, appendTo = "table", replay, sagas, ...options }:
       PostgresStorageOptions,
   ) {
     const names = postgresNames({ schema, prefix });
     this.#client = client;
     this.#names = names;
     this.#wakeUps = new WakeUps(client, { channel: names.channel, notifies: notify });
-    this.outbox = new PostgresOutbox(
-      { query: client.query, names, wakeUps: this.#wakeUps, appendTo },
-      options,
-    );
+    const parts = { query: client.query, names, wakeUps: this.#wakeUps, appendTo };
+    this.outbox = new PostgresOutbox(parts, options);
+    this.sagas = new PostgresSagas(parts, sagas);
     this.inbox = new PostgresInbox(client.query, names);
     this.replay = new SharedReplayLog(
       new PostgresReplayExchange(client, { names, notifies: notify }),

@@ -30,7 +30,14 @@ export function inlined(text: string, parameters: readonly PostgresParameter[]):
 
 /** Text as Postgres can store it: without the characters that it refuses in any text. */
 export function storable(text: string): string {
-  return text.replaceAll(/[\0\ud800-\udfff]/gu, "\ufffd");
+  return text.isWellFormed() && !text.includes("\0")
+    ? text
+    : text.replaceAll(/[\0\ud800-\udfff]/gu, "\ufffd");
+}
+
+/** Halves of pairs, as drivers encode them: JSON would keep them, and Postgres refuse it. */
+export function wellFormed(text: string): string {
+  return text.isWellFormed() ? text : storable(text);
 }
 
 /**

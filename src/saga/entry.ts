@@ -1,0 +1,20 @@
+import { errorText, type NewSagaLogEntry } from "../storage/mod.ts";
+import type { NextAction } from "./progress.ts";
+
+/** An entry before it has its number. */
+export type Entry = Omit<NewSagaLogEntry, "number">;
+
+/** The part of an entry that names an action. */
+export function actionOf(
+  { type, step, part, attempt }: NextAction & { readonly type: "act" | "compensate" },
+): Omit<Entry, "status"> {
+  const { id } = step.description;
+  return part === "primary"
+    ? { action: type, step: id, attempt }
+    : { action: type, step: id, attempt, part };
+}
+
+/** The text of what something has failed with. */
+export function textOf(error: unknown): string {
+  return errorText(error) || "something that has no text";
+}

@@ -1,0 +1,78 @@
+/** How what is asked for is done, alone and together. */
+export interface GroupWork<I, R> {
+  /** What it is about: two items of one key are never done together. */
+  readonly keyOf: (item: I) => string;
+  /** Does one. */
+  readonly one: (item: I) => Promise<R>;
+  /** Does several: all of it or nothing, with an answer for each. */
+  readonly many: (items: readonly I[]) => Promise<readonly R[]>;
+  /** Whether an error of `many` tells that nothing was done, so that each may be done alone. */
+  readonly isUndone: (error: unknown) => boolean;
+}
+
+/** How many are done together at the most. */
+const MAX_ITEMS = 100;
+
+interface Waiting<I, R> {
+  readonly item: I;
+  resolve(result: R): void;
+  reject(error: unknown): void;
+}
+
+/** Does together what is asked for while something is being done. */
+export class Grouping<I, R> {
+  readonly #work: GroupWork<I, R>;
+  #waiting: Waiting<I, R>[] = [];
+  #isBusy = false;
+
+  constructor(work: GroupWork<I, R>) {
+    this.#work = work;
+  }
+
+  run(item: I): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+      if (!this.#isBusy) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#isBusy = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#next();
+      const [first, ...others] = batch;
+      if (first !== undefined && others.length === 0) await this.#alone(first);
+      else await this.#together(batch);
+    }
+    this.#isBusy = false;
+  }
+
+  /** The first of each key, in their order; the others go on waiting. */
+  #next(): Waiting<I, R>[] {
+    const keys = new Set<string>();
+    const batch: Waiting<I, R>[] = [];
+    const others: Waiting<I, R>[] = [];
+    for (const waiting of this.#waiting) {
+      const key = this.#work.keyOf(waiting.item);
+      const fits = batch.length < MAX_ITEMS && !keys.has(key);
+      keys.add(key);
+      (fits ? batch : others).push(waiting);
+    }
+    this.#waiting = others;
+    return batch;
+  }
+
+  async #alone({ item, resolve, reject }: Waiting<I, R>): Promise<void> {
+    await this.#work.one(item).then(resolve, reject);
+  }
+
+  async #together(batch: readonly Waiting<I, R>[]): Promise<void> {
+    try {
+      const results = await this.#work.many(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, n) => resolve(results[n] as R));
+    } catch (error) {
+      if (this.#work.isUndone(error)) await Promise.all(batch.map((each) => this.#alone(each)));
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+}
