@@ -233,9 +233,10 @@ export class SagaEngine implements SagaRunner {
         const snapshot = await this.load(id);
         yield* this.#itemsOf(snapshot, seen);
         seen = Math.max(seen, snapshot.log.length);
-        const isOver = untilEnd ? isOnlyForPeople : isAtRest;
-        if (isOver(snapshot.record)) return this.outcomeOf(snapshot);
-        await news.next(this.#pollMs);
+        const isResting = isAtRest(snapshot.record);
+        const isOver = untilEnd ? isOnlyForPeople(snapshot.record) : isResting;
+        if (isOver) return this.outcomeOf(snapshot);
+        await news.next(isResting ? 10 * this.#pollMs : this.#pollMs); // a signal may take days
       }
     } finally {
       news.end();

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { bootstrap, handlers } from "../../../mod.ts";
+import { bootstrap, type BootstrapOptions, handlers } from "../../../mod.ts";
 import { saga, sagaRecovery } from "../../../src/saga/mod.ts";
 import { memoryStorage } from "../../../src/storage/memory/mod.ts";
+import { ManualClock } from "../../../src/testing/mod.ts";
 
 /** An application with a saga that waits for a signal between two steps. */
-function openApp() {
+function openApp(storage = memoryStorage(), options: Pick<BootstrapOptions, "clock"> = {}) {
   const Approval = saga("approval", { version: 1, context: z.object({ item: z.string() }) })
     .step("ask", () => ({ isAsked: true }))
     .waitFor("answer", { data: z.object({ isFine: z.boolean() }) })
     .step("act", ({ isFine }) => {
       if (!isFine) throw new Error("It is not fine");
     });
-  const storage = memoryStorage();
-  const app = bootstrap(handlers().saga(Approval), { storage, sagas: { pollMs: 1 } });
+  const app = bootstrap(handlers().saga(Approval), { storage, sagas: { pollMs: 1 }, ...options });
   return {
     app,
     Approval,
@@ -77,4 +77,22 @@ Deno.test("follow() ends where a saga that waits is parked, though it is to foll
   const change = { parkedReason: "Somebody has to look", leaseMs: 0 };
   await storage.sagas.checkpoint("a1", claimed?.record.revision ?? 0, change);
   await assert.rejects(following, { code: "saga_failed" });
+});
+
+Deno.test("follow() looks ten times as rarely at a saga of another process that waits", async () => {
+  const clock = new ManualClock();
+  const other = openApp();
+  const { app, Approval } = openApp(other.storage, { clock });
+  await other.start("a1");
+  let isThere = false;
+  const following = app.sagas.follow(Approval, "a1", { after: 3, untilEnd: true });
+  const next = following.next().finally(() => isThere = true);
+  await clock.timersPending();
+  await other.app.sagas.signal("a1", "answer", { isFine: true });
+  await other.recover();
+  await clock.advance(9);
+  assert.equal(isThere, false);
+  await clock.advance(1);
+  assert.equal((await next).value?.status, "completed");
+  await following.return(undefined);
 });
