@@ -51,7 +51,7 @@ export function readSagaReturn(c: Context): Return | undefined {
 function decoded(run: string): string | undefined {
   try {
     const id = decodeURIComponent(run);
-    return SAGA_ID.test(id) && runOfSaga(id) === run ? id : undefined;
+    return SAGA_ID.test(id) ? id : undefined;
   } catch {
     return undefined;
   }

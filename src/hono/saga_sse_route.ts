@@ -73,11 +73,11 @@ async function resume<M extends AnyMessage>(
   route: SagaRoute<M>,
 ): Promise<Response> {
   if (back.kind === "ended") return respondWithEnd(c);
-  const { app, definition, names, options } = route;
+  const { app, names, options } = route;
   if (back.kind === "resume") {
     const owner = await ownerOf(c, route);
     const { run: id, position } = back;
-    if (await isSagaOf(app, definition.type, id, owner).catch(refuse)) {
+    if (await isSagaOf(app, id, owner).catch(refuse)) {
       return respond(c, id, position, route);
     }
   }

@@ -61,9 +61,9 @@ interface Identity {
  */
 export async function checkSaga<M extends AnyMessage>(
   app: App<M>,
-  { type, metadata: { id, headers } }: SagaRequest,
+  { metadata: { id, headers } }: SagaRequest,
 ): Promise<void> {
-  const found = await headersOf(app, type, id);
+  const found = await headersOf(app, id);
   if (found === undefined) return;
   if (found[OWNER] !== headers[OWNER]) {
     throw new RefusedRequestError(TAKEN_PROBLEM);
@@ -79,25 +79,22 @@ export async function checkSaga<M extends AnyMessage>(
 /** Resolves to whether there is a saga that belongs to an owner. */
 export async function isSagaOf<M extends AnyMessage>(
   app: App<M>,
-  type: string,
   id: string,
   owner: string,
 ): Promise<boolean> {
-  return (await headersOf(app, type, id))?.[OWNER] === owner;
+  return (await headersOf(app, id))?.[OWNER] === owner;
 }
 
-/** The headers of the message that has started a saga; `undefined` if there is none, none if it has another name. */
+/** The headers of the message that has started a saga; `undefined` if there is none. */
 async function headersOf<M extends AnyMessage>(
   app: App<M>,
-  type: string,
   id: string,
 ): Promise<Readonly<Record<string, string>> | undefined> {
   const found = await app.sagas.history(id);
-  if (found === undefined) return undefined;
-  return found.name === type ? JSON.parse(found.metadata).headers ?? {} : {};
+  return found && (JSON.parse(found.metadata).headers ?? {});
 }
 
-/** Resolves to whom a saga belongs. Another path may be guarded by other middlewares, another kind of message too. */
+/** Resolves to whom a saga belongs: other paths, and other sagas, may be guarded by other middlewares. */
 export async function ownerOf<M extends AnyMessage>(
   c: Context,
   { definition: { type }, options }: SagaSource<M>,

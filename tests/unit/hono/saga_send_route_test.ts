@@ -37,6 +37,18 @@ Deno.test("send() answers 202 where a saga waits for a signal, and with its id",
   assert.equal((await app.sagas.get(id))?.status, "completed");
 });
 
+Deno.test("send() says nothing of what keeps a saga that waits from going on", async () => {
+  const { api, storage: { sagas } } = openServer();
+  const send = async () => await api.request("/approvals/sent", post({ item: "lamp" }, KEY));
+  const { id } = await (await send()).json();
+  const claimed = await sagas.claim(id, { owner: "somebody", leaseMs: 1_000 });
+  const change = { error: "secret", leaseMs: 0, resumeInMs: Infinity };
+  await sagas.checkpoint(id, claimed?.record.revision ?? 0, change);
+  const text = await (await send()).text();
+  assert.match(text, /"status":"waiting"/);
+  assert.doesNotMatch(text, /secret/);
+});
+
 Deno.test("send() answers 409 where a saga is undone, and with nothing of why", async () => {
   const errors: unknown[] = [];
   const { api } = openServer({
