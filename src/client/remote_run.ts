@@ -172,7 +172,7 @@ export class RemoteRun {
 
   async #cancel(): Promise<void> {
     const url = this.#url;
-    if (url === undefined) return;
+    if (url === undefined || this.#cursor.isSaga) return;
     const { clock } = this.#settings;
     const exchange = new Exchange({ signal: undefined, silenceMs: CANCEL_TIMEOUT_MS, clock });
     const content = { method: "DELETE", url, body: null };

@@ -28,17 +28,20 @@ const EVENT_ID = /^([\x21-\x7e]+):(\d+|end)$/;
  * skipped, repeated or out of order.
  *
  * A connection may begin with events that are known already, as far back as it likes, and must then
- * give each number after the other.
+ * give each number after the other. Those of a saga are places in its log, of which not all are told, so
+ * they rise.
  */
 export class RunCursor {
   readonly #names: Required<Omit<ClientEventNames, "item">>;
   #run: string | undefined;
   /** The number of the last event of the run; `start` is number 0. */
   #last = -1;
+  #count = 0;
   /** The number of the last event of this connection. */
   #at: number | undefined;
   #isOver = false;
   #url: string | undefined;
+  #isSaga = false;
 
   constructor(names: ClientEventNames) {
     this.#names = {
@@ -52,12 +55,17 @@ export class RunCursor {
 
   /** How many events have come, without those that were known already. */
   get count(): number {
-    return this.#last + 1;
+    return this.#count;
   }
 
   /** Whether the run has ended, or is gone. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Whether it is a saga, which nobody cancels by leaving. */
+  get isSaga(): boolean {
+    return this.#isSaga;
   }
 
   /** The id to resume after; `undefined` before the first event. */
@@ -102,9 +110,12 @@ export class RunCursor {
     this.#at = Number(position);
     if (this.#at <= this.#last) return undefined;
     this.#last = this.#at;
+    this.#count++;
     if (this.#at > 0) return data;
     this.#run = run;
-    this.#url = parseStart(data);
+    const { url, isSaga } = parseStart(data);
+    this.#url = url;
+    this.#isSaga = isSaga;
     return undefined;
   }
 
@@ -115,12 +126,17 @@ export class RunCursor {
     const number = Number(position);
     if (isEnd || (event === start) !== (number === 0)) return false;
     if (this.#run !== undefined && run !== this.#run) return false;
+    if (this.#isSaga) return this.#at === undefined || number > this.#at;
     return this.#at === undefined ? number <= this.#last + 1 : number === this.#at + 1;
   }
 }
 
-/** The URL in the data of `start`; only a run that can be resumed has one. */
-function parseStart(data: string): string | undefined {
-  const url: unknown = readAs("start of a run", () => JSON.parse(data).url);
-  return typeof url === "string" ? url : undefined;
+/** What the data of `start` says; only a run that can be resumed has a URL. */
+function parseStart(
+  data: string,
+): { readonly url: string | undefined; readonly isSaga: boolean } {
+  return readAs("start of a run", () => {
+    const { url, kind }: { readonly url?: unknown; readonly kind?: unknown } = JSON.parse(data);
+    return { url: typeof url === "string" ? url : undefined, isSaga: kind === "saga" };
+  });
 }

@@ -6,7 +6,7 @@ import { RequestSender } from "./request_sender.ts";
 import { type StreamItemsOptions, streamSettings } from "./stream_options.ts";
 
 /**
- * Asks a route of `http.sse` for the items of a streaming request.
+ * Asks a route of `http.sse` for the items of a streaming request, or for the progress of a saga.
  *
  * The run is started once, with the first `next()`. When its connection breaks off, or nothing comes
  * for `silenceMs`, it is resumed after the last event that came as a whole, if its route has a replay
@@ -20,7 +20,10 @@ import { type StreamItemsOptions, streamSettings } from "./stream_options.ts";
  * URL of the run must be on the origin that answered; the parameters that the answer's URL has and it
  * has not are added to it.
  *
- * Leaving the stream (`break`, `return()`, disposing), aborting `signal`, and errors on this side all
+ * A saga goes on without its readers, also after its server has died: its progress is resumed on any server,
+ * and leaving it cancels nothing.
+ *
+ * Leaving the stream of anything else (`break`, `return()`, disposing), aborting `signal`, and errors on this side all
  * cancel the response at once, and the run by `DELETE` of its URL, so that its handler stops without
  * the grace period of the replay log. A start that has not been answered has no URL yet: it is up to
  * the server to notice that its client has left.

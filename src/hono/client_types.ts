@@ -58,15 +58,23 @@ export type QueryValue<V> = unknown extends V ? string | string[]
   : V extends readonly (infer X)[] ? QueryValue<X>[]
   : string;
 
-/** What a route for commands and queries answers, as Hono's client reads it. */
+/**
+ * What a route for commands, queries and sagas answers, as Hono's client reads it. The status of a saga that
+ * waits for a signal is 202.
+ */
 export type SendResponse<T extends AnyMessage> =
-  | ResultResponse<ResultOf<T>>
+  | ResultResponse<ResultOf<T>, T["kind"] extends "saga" ? 200 | 202 : 200>
   | ProblemResponse;
 
-/** The answer to a request that was handled: with 200 and JSON, or with 204 and nothing. */
-export type ResultResponse<R> =
+/**
+ * The answer to a request that was handled: with JSON, or with 204 and nothing.
+ *
+ * @typeParam R The result.
+ * @typeParam S The status of one with JSON.
+ */
+export type ResultResponse<R, S extends 200 | 202 = 200> =
   | ([R] extends [void] ? never
-    : Response & TypedResponse<JsonOf<Exclude<R, void | undefined>>, 200, "json">)
+    : Response & TypedResponse<JsonOf<Exclude<R, void | undefined>>, S, "json">)
   | ([Extract<R, void | undefined>] extends [never] ? unknown extends R ? NoContentResponse : never
     : NoContentResponse);
 

@@ -5,7 +5,8 @@
  * Data from outside is validated by the definition of its message, and errors tell a client nothing
  * of the server. What may change something is not run over `GET`. Events keep their order, and a
  * request never runs twice because its client comes back: a stream that breaks off is resumed where a
- * replay log keeps it, and otherwise the client learns that it is gone. Hono's own client knows the
+ * replay log keeps it, and otherwise the client learns that it is gone. The progress of a saga is resumed from
+ * its own log, on any server. Hono's own client knows the
  * types of the routes. Ticks of background jobs and the health of the application have routes too.
  *
  * @example A query over HTTP
@@ -60,5 +61,6 @@ export type { Problem } from "./problem.ts";
 export type { RouteInput } from "./route_input.ts";
 export type { RouteContext, RouteData, RouteHandler, ValidatedInput } from "./route_message.ts";
 export type { RouteOptions, SseRouteOptions } from "./route_options.ts";
+export type { SagaRouteOptions } from "./saga_options.ts";
 export { type Routes, routes } from "./routes.ts";
 export { type TickHandler, tickRoute, type TickRouteOptions } from "./tick_route.ts";

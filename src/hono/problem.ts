@@ -2,6 +2,7 @@ import { SluiceError } from "../errors.ts";
 import { EventHandlingError } from "../mediator/mod.ts";
 import { MessageValidationError, type ValidationIssue } from "../message/mod.ts";
 import { ReplayLogFullError } from "../stream/mod.ts";
+import { problemOfSaga } from "./saga_problem.ts";
 
 /**
  * What went wrong with a request, in the form of RFC 9457 (`application/problem+json`). All of it
@@ -21,7 +22,8 @@ export interface Problem {
    * `body_too_large`, `body_unreadable`, `headers_too_large`, `unsupported_media_type`,
    * `method_not_allowed`, `cross_site`, `message_validation`, `event_handling`, `result_invalid`,
    * `idempotency_key_missing`, `idempotency_running`, `idempotency_mismatch`,
-   * `replay_log_full`, `replay_log_unavailable`, `stream_gone` and `internal`; those of ticks `unauthorized`, `tick_running`,
+   * `replay_log_full`, `replay_log_unavailable`, `stream_gone` and `internal`; those of sagas `saga_failed`,
+   * `saga_id`, `saga_unavailable` and `idempotency_key_invalid`; those of ticks `unauthorized`, `tick_running`,
    * `tick_timeout` and `client_left`.
    */
   readonly code?: string | undefined;
@@ -94,7 +96,8 @@ export function problemOfHandling(error: unknown): Problem {
       code: "event_handling",
     };
   }
-  return IDEMPOTENCY_PROBLEMS.get(codeOf(error)) ?? INTERNAL_PROBLEM;
+  const code = codeOf(error);
+  return problemOfSaga(error, code) ?? IDEMPOTENCY_PROBLEMS.get(code) ?? INTERNAL_PROBLEM;
 }
 
 /** What `idempotent` of `@sluice/cqrs/consumer` throws: known by its codes, so that nobody loads it who has none. */
@@ -123,7 +126,8 @@ export function retryAfterOf(error: unknown): string | undefined {
   return String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
 }
 
-function codeOf(error: unknown): unknown {
+/** The code of an error of this library: so nobody loads a class who does not throw it. */
+export function codeOf(error: unknown): unknown {
   return error instanceof SluiceError ? error.code : undefined;
 }
 

@@ -12,12 +12,17 @@ const IDEMPOTENCY_KEY = /^(?:"[\x20\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x7
 
 /** The metadata that a request's headers give its message. What is not well-formed is left out. */
 export function metadataOfRequest(req: HonoRequest): MetadataInit {
-  const key = matching(IDEMPOTENCY_KEY, req.header("idempotency-key"))?.replaceAll('"', "");
+  const key = idempotencyKeyOf(req);
   return {
     ...(key === undefined ? {} : { headers: { "idempotency-key": key } }),
     traceparent: matching(TRACEPARENT, req.header("traceparent")),
     correlationId: matching(CORRELATION_ID, req.header("x-correlation-id")),
   };
+}
+
+/** The idempotency key of a request; `undefined` if there is none, or it is not well-formed. */
+export function idempotencyKeyOf(req: HonoRequest): string | undefined {
+  return matching(IDEMPOTENCY_KEY, req.header("idempotency-key"))?.replaceAll('"', "");
 }
 
 function matching(pattern: RegExp, value: string | undefined): string | undefined {

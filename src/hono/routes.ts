@@ -5,6 +5,7 @@ import type {
   AnyMessage,
   AnyRequest,
   AnyStreamRequest,
+  DataOf,
   Definition,
   ItemOf,
 } from "../message/mod.ts";
@@ -12,8 +13,12 @@ import type { ClientInput, DispatchResponse, SendResponse, SseResponse } from ".
 import { dispatchRoute } from "./dispatch_route.ts";
 import type { RouteData, RouteHandler, ValidatedInput } from "./route_message.ts";
 import { checkRouteOptions, type RouteOptions, type SseRouteOptions } from "./route_options.ts";
+import type { SagaRouteOptions } from "./saga_options.ts";
+import { sagaSendRoute } from "./saga_send_route.ts";
+import { sagaSseRoute } from "./saga_sse_route.ts";
+import type { SagaSource } from "./saga_start.ts";
 import { sendRoute } from "./send_route.ts";
-import { sseRoute, type StreamSource } from "./sse_route.ts";
+import { sseRoute } from "./sse_route.ts";
 
 /**
  * Makes handlers of Hono out of message definitions.
@@ -52,7 +57,7 @@ export interface Routes<in M extends AnyMessage> {
   /** Carries the type of the messages; never present at run time. */
   readonly handles?: ((message: M) => void) | undefined;
   /**
-   * Answers with the result of a command or query as JSON and the status 200, or that of
+   * Answers with the result of a command, query or saga as JSON and the status 200, or that of
    * `c.status()`; and with 204 when the result is `undefined`. A result that its definition
    * describes with a schema is validated, so that what the schema does not know is not sent. A result
    * that its schema refuses, or JSON cannot carry, is answered with 500 (`result_invalid`): the
@@ -61,13 +66,18 @@ export interface Routes<in M extends AnyMessage> {
    * `POST`, `PUT`, `PATCH` and `DELETE` run every message, `GET`, `HEAD` and `QUERY` what is safe alone,
    * which queries are: see {@linkcode RouteOptions.safe}. Other methods run nothing.
    *
+   * A saga is run to its end, and its answer is its outcome, with 202 where it waits for a signal and without
+   * what steps have failed with. One that is undone is answered with 409 (`saga_failed`), one that could not be
+   * undone or is parked with 500; the member `saga` of the problem has its `id` and its `status`:
+   * `compensated`, `failed` or `parked`. See {@linkcode SagaRouteOptions} for its id.
+   *
    * A client that leaves does not cancel it.
    *
    * @throws {RangeError} If an option is out of its range.
    */
   send<T extends M & AnyRequest, K extends string = string, S extends boolean = boolean>(
     definition: Definition<T>,
-    options?: RouteOptions<K, S>,
+    options?: RouteOptions<K, S> & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<Env, ClientInput<T, K, S>, SendResponse<T>>;
   /**
    * Answers with the result of a command or query, as above.
@@ -78,10 +88,10 @@ export interface Routes<in M extends AnyMessage> {
   send<T extends M & AnyRequest, E extends Env = Env, I extends Input = ValidatedInput>(
     definition: Definition<T>,
     from?: RouteData<E, I>,
-    options?: RouteOptions,
+    options?: RouteOptions & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<E, I, SendResponse<T>>;
   /**
-   * Answers with the items of a streaming request as Server-Sent Events: `start`, one `item` for
+   * Answers with the items of a streaming request or a saga as Server-Sent Events: `start`, one `item` for
    * each item, then `done`, or `failure` with a problem. Their data is JSON, and their ids are those
    * of the run and a number.
    *
@@ -100,11 +110,20 @@ export interface Routes<in M extends AnyMessage> {
    * headers and starts nothing. `DELETE` starts nothing either, and is answered with 405 where it has
    * nothing to cancel.
    *
+   * A saga goes on whether its client reads or not, and needs no replay log: the client may come back as long as
+   * the saga is stored, to any server on the same storage, also when the one that started it has died; somebody
+   * there has to recover it (`sagaRecovery`). The ids of its events are the id of the saga and places in its log,
+   * so that their numbers rise with gaps. The stream stays open while the saga waits for a signal, and ends
+   * with `failure` and the problem that `send` answers with if it is not completed or is parked. Items come
+   * without the texts of errors, unless `serialize` says otherwise. `DELETE` is answered with 405: to undo a
+   * saga is a decision (`app.sagas.compensate`). See {@linkcode SagaRouteOptions} for its id: a request that
+   * comes again with its `Idempotency-Key` follows the saga that the first one started.
+   *
    * @throws {RangeError} If an option is out of its range.
    */
   sse<T extends M & AnyStreamRequest, K extends string = string, S extends boolean = boolean>(
     definition: Definition<T>,
-    options?: SseRouteOptions<ItemOf<T>, K, S>,
+    options?: SseRouteOptions<ItemOf<T>, K, S> & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<Env, ClientInput<T, K, S>, SseResponse>;
   /**
    * Answers with the items of a streaming request, as above.
@@ -115,7 +134,7 @@ export interface Routes<in M extends AnyMessage> {
   sse<T extends M & AnyStreamRequest, E extends Env = Env, I extends Input = ValidatedInput>(
     definition: Definition<T>,
     from?: RouteData<E, I>,
-    options?: SseRouteOptions<ItemOf<T>>,
+    options?: SseRouteOptions<ItemOf<T>> & SagaRouteOptions<DataOf<T>>,
   ): RouteHandler<E, I, SseResponse>;
   /**
    * Runs the handlers of an event that comes from outside, a webhook say, and answers with 204 when all
@@ -211,37 +230,46 @@ export interface Routes<in M extends AnyMessage> {
  */
 export function routes<M extends AnyMessage>(
   app: App<M>,
-  options: SseRouteOptions = {},
+  options: SseRouteOptions & SagaRouteOptions = {},
 ): Routes<M> {
   checkRouteOptions(options);
   return {
     send: <T extends M & AnyRequest>(
       definition: Definition<T>,
-      first?: First<ItemOf<T>>,
-      second?: RouteOptions,
-    ) => sendRoute(app, sourceOf(definition, options, first, second)),
+      first?: First<T>,
+      second?: RouteOptions & SagaRouteOptions<DataOf<T>>,
+    ) => {
+      const source = sourceOf(definition, options, first, second);
+      return definition.kind === "saga" ? sagaSendRoute(app, source) : sendRoute(app, source);
+    },
     sse: <T extends M & AnyStreamRequest>(
       definition: Definition<T>,
-      first?: First<ItemOf<T>>,
-      second?: SseRouteOptions<ItemOf<T>>,
-    ) => sseRoute(app, sourceOf(definition, options, first, second)),
+      first?: First<T>,
+      second?: Options<T>,
+    ) => {
+      const source = sourceOf(definition, options, first, second);
+      return definition.kind === "saga" ? sagaSseRoute(app, source) : sseRoute(app, source);
+    },
     dispatch: <T extends M & AnyEvent>(
       definition: Definition<T>,
-      first?: First<ItemOf<T>>,
+      first?: First<T>,
       second?: RouteOptions,
     ) => dispatchRoute(app, sourceOf(definition, options, first, second)),
   };
 }
 
-/** What may follow the definition of a route with items of type `I`. */
-type First<I> = RouteData<Env> | SseRouteOptions<I> | undefined;
+/** What a route for a message may be told. */
+type Options<T extends AnyMessage> = SseRouteOptions<ItemOf<T>> & SagaRouteOptions<DataOf<T>>;
+
+/** What may follow the definition of a route. */
+type First<T extends AnyMessage> = RouteData<Env> | Options<T> | undefined;
 
 function sourceOf<T extends AnyMessage>(
   definition: Definition<T>,
-  shared: SseRouteOptions,
-  first: First<ItemOf<T>>,
-  second: SseRouteOptions<ItemOf<T>> | undefined,
-): StreamSource<T> {
+  shared: SseRouteOptions & SagaRouteOptions,
+  first: First<T>,
+  second: Options<T> | undefined,
+): SagaSource<T> {
   const [from, own] = typeof first === "object" ? [undefined, first] : [first, second];
   const eventNames = { ...shared.eventNames, ...own?.eventNames };
   const options = { ...shared, ...own, eventNames };

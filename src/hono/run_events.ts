@@ -73,7 +73,7 @@ export class RunEvents<I> implements AsyncIterableIterator<SseEvent, undefined, 
   readonly #onChecked = (item: I) => {
     const { names, serialize } = this.#listener;
     try {
-      return this.#event(names.ofItem(item), textOf(serialize(item)));
+      return this.#event(names.ofItem(item), textOfItem(serialize(item)));
     } catch (error) {
       return this.#abandon(error);
     }
@@ -109,7 +109,7 @@ export class RunEvents<I> implements AsyncIterableIterator<SseEvent, undefined, 
 }
 
 /** What a serializer gave, which may not have kept its promise: JSON has nothing for `undefined`. */
-function textOf(data: unknown): string {
+export function textOfItem(data: unknown): string {
   if (typeof data === "string") return data;
   throw new TypeError(`Cannot encode an item: its serializer gave no text but ${typeof data}`);
 }

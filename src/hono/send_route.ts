@@ -29,7 +29,7 @@ export function sendRoute<M extends AnyRequest>(
 }
 
 /** Tells a client that what it asked for has happened, although it does not get the result. */
-const RESULT_PROBLEM: Problem = {
+export const RESULT_PROBLEM: Problem = {
   status: 500,
   detail: "The request was handled, but its result cannot be sent",
   code: "result_invalid",

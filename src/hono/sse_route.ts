@@ -1,10 +1,9 @@
 import type { Context } from "hono";
 import type { App } from "../mediator/mod.ts";
 import { type AnyMessage, type AnyStreamRequest, type ItemOf, validate } from "../message/mod.ts";
-import { type SseEvent, sseStream } from "../stream/mod.ts";
 import { describeError, reportError, respondToError } from "./error_answer.ts";
 import { type NamesInUse, namesInUse } from "./event_names.ts";
-import { encodeProblem, problemOfHandling, RefusedRequestError } from "./problem.ts";
+import { problemOfHandling, RefusedRequestError } from "./problem.ts";
 import { record } from "./recording.ts";
 import { ReplayedEvents } from "./replayed_events.ts";
 import { type AnyRouteHandler, guarded } from "./route_guard.ts";
@@ -13,16 +12,15 @@ import { isKnown, methodNotAllowed, methodsOf } from "./route_method.ts";
 import { isSafe, type SseRouteOptions } from "./route_options.ts";
 import { type RunAccess, runAccess } from "./run_access.ts";
 import { RunEvents } from "./run_events.ts";
-import { GONE_ID, idOfEnd, isRun, readReturn, type Return, runOfUrl, urlOfRun } from "./run_id.ts";
-
-const HEADERS = {
-  "content-type": "text/event-stream",
-  // Neither kept nor changed on the way, and not held back by nginx and those that follow it.
-  "cache-control": "no-cache, no-transform",
-  "x-accel-buffering": "no",
-};
-
-const DEFAULT_RETRY_MS = 3_000;
+import { idOfEnd, isRun, readReturn, type Return, runOfUrl, urlOfRun } from "./run_id.ts";
+import {
+  goneEvent,
+  keepAlive,
+  only,
+  respondWithEnd,
+  respondWithEvents,
+  SSE_HEADERS,
+} from "./sse_response.ts";
 
 /** Where the message of a streaming route comes from. */
 export interface StreamSource<M extends AnyMessage> extends MessageSource<M> {
@@ -47,7 +45,7 @@ export function sseRoute<M extends AnyStreamRequest>(
   return guarded(options, async (c) => {
     const { method } = c.req;
     // Hono runs the handler of GET for HEAD, and drops the body without cancelling it.
-    if (method === "HEAD") return c.body(null, 200, HEADERS);
+    if (method === "HEAD") return c.body(null, 200, SSE_HEADERS);
     if (!isKnown(method)) {
       throw methodNotAllowed(method, methodsOf(isSafe(definition, options)));
     }
@@ -71,7 +69,7 @@ async function start<M extends AnyStreamRequest>(
 ): Promise<Response> {
   const { access, options } = route;
   const id = crypto.randomUUID();
-  if (access === undefined) return respond(c, open(c, id, request, route), route);
+  if (access === undefined) return respondWithEvents(c, open(c, id, request, route), options);
   const owner = await access.ownerOf(c);
   const name = access.nameOf(c, id);
   const writer = await access.log.create(name, owner);
@@ -91,8 +89,8 @@ async function start<M extends AnyStreamRequest>(
   });
   keepAlive(c, recorded.catch(report));
   const { clock } = options;
-  const replayed = new ReplayedEvents(id, reader, 0, goneEvent(route), { report, clock });
-  return respond(c, replayed, route, id);
+  const replayed = new ReplayedEvents(id, reader, 0, goneEvent(route.names), { report, clock });
+  return respondWithEvents(c, replayed, options, id);
 }
 
 /** The events of a new run. */
@@ -118,21 +116,21 @@ async function resume<M extends AnyMessage>(
   back: Return,
   route: StreamRoute<M>,
 ): Promise<Response> {
-  if (back.kind === "ended") return c.body(null, 204, { "cache-control": "no-store" });
+  if (back.kind === "ended") return respondWithEnd(c);
   const { access } = route;
   if (back.kind === "resume" && access !== undefined) {
     const { run, position } = back;
     const owner = await access.ownerOf(c);
     const reader = await access.log.open(access.nameOf(c, run), owner, position).catch(refuse);
     if (reader !== undefined) {
-      const events = new ReplayedEvents(run, reader, position, goneEvent(route), {
+      const events = new ReplayedEvents(run, reader, position, goneEvent(route.names), {
         report: (error) => reportError(error, c, route.options),
         clock: route.options.clock,
       });
-      return respond(c, events, route, run);
+      return respondWithEvents(c, events, route.options, run);
     }
   }
-  return respond(c, only(goneEvent(route)), route);
+  return respondWithEvents(c, only(goneEvent(route.names)), route.options);
 }
 
 /** Asks a client to come again, as the log fails. */
@@ -158,40 +156,4 @@ async function cancel<M extends AnyMessage>(
   if (isRun(run) && await access.log.delete(name, owner).catch(refuse)) return c.body(null, 204);
   const problem = { status: 404, detail: "There is no such run", code: "stream_gone" };
   return respondToError(new Error(problem.detail), c, problem, options);
-}
-
-function respond<M extends AnyMessage>(
-  c: Context,
-  events: AsyncIterable<SseEvent>,
-  { options }: StreamRoute<M>,
-  run?: string,
-): Response {
-  const location = run === undefined ? {} : { location: urlOfRun(run) };
-  const body = sseStream(events, { retryMs: DEFAULT_RETRY_MS, ...options });
-  // Where there is none, Hono's etag reads the stream to its end to make one. It is never the same.
-  const etag = `W/"${crypto.randomUUID()}"`;
-  return c.body(body, 200, { ...HEADERS, ...location, etag });
-}
-
-/** Says that a run, or the client's place in it, is gone. */
-function goneEvent<M extends AnyMessage>({ names }: StreamRoute<M>): SseEvent {
-  const data = encodeProblem({
-    status: 410,
-    detail: "The stream cannot be resumed",
-    code: "stream_gone",
-  });
-  return { event: names.gone, id: GONE_ID, data };
-}
-
-async function* only(event: SseEvent): AsyncGenerator<SseEvent, undefined> {
-  yield event;
-}
-
-/** Has a runtime that ends with its responses wait for the work. */
-function keepAlive(c: Context, work: Promise<void>): void {
-  try {
-    c.executionCtx.waitUntil(work);
-  } catch {
-    // Elsewhere there is no such context, and the process goes on.
-  }
 }

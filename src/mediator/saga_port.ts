@@ -65,7 +65,12 @@ export interface SagaRunOptions {
    * @default {30_000}
    */
   readonly leaseMs?: number | undefined;
-  /** How often a saga is looked at that another process goes on with, in milliseconds. @default {200} */
+  /**
+   * How often a saga is looked at that another process goes on with, in milliseconds; while it waits for a
+   * signal, ten times as rarely.
+   *
+   * @default {200}
+   */
   readonly pollMs?: number | undefined;
 }
 

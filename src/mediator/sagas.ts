@@ -85,6 +85,12 @@ export interface SagaStart {
 export interface SagaFollowOptions {
   /** Gives what comes behind the entry of its log with this number. @default {0} */
   readonly after?: number | undefined;
+  /**
+   * Whether it goes on while the saga waits for a signal, until the saga has ended or is parked.
+   *
+   * @default {false}
+   */
+  readonly untilEnd?: boolean | undefined;
   /** Ends it. @default never */
   readonly signal?: AbortSignal | undefined;
 }
@@ -101,7 +107,8 @@ export interface Sagas {
   start(saga: SagaRequest): Promise<SagaStart>;
   /**
    * Gives what the steps of a saga have done and do, from its log, whichever process goes on with it, until
-   * it has ended, is parked or waits for a signal. Leaving has no effect on the saga.
+   * it has ended, is parked or waits for a signal, unless `untilEnd` says to wait with it. Leaving has no
+   * effect on the saga.
    *
    * @throws {SagaNotFoundError} By the iteration, if there is no such saga.
    * @throws {SagaFailedError} By the iteration, at its end, if the saga was not completed.

@@ -2,6 +2,7 @@ import { sleep } from "../clock.ts";
 import type {
   SagaBinding,
   SagaCall,
+  SagaFollowOptions,
   SagaHost,
   SagaOutcome,
   SagaRunner,
@@ -227,8 +228,7 @@ export class SagaEngine implements SagaRunner {
   /** Gives what a saga does as its log tells it, whoever goes on with it; and how it stands then. */
   async *follow(
     id: string,
-    after: number,
-    signal: AbortSignal | undefined,
+    { after = 0, untilEnd = false, signal }: SagaFollowOptions,
   ): AsyncGenerator<SagaItem, SagaOutcome, void> {
     const news = this.#newsOf(id, signal);
     try {
@@ -236,8 +236,10 @@ export class SagaEngine implements SagaRunner {
         const snapshot = await this.load(id);
         yield* this.#itemsOf(snapshot, seen);
         seen = Math.max(seen, snapshot.log.length);
-        if (isAtRest(snapshot.record)) return this.outcomeOf(snapshot);
-        await news.next(this.#pollMs);
+        const isResting = isAtRest(snapshot.record);
+        const isOver = untilEnd ? isOnlyForPeople(snapshot.record) : isResting;
+        if (isOver) return this.outcomeOf(snapshot);
+        await news.next(isResting ? 10 * this.#pollMs : this.#pollMs); // a signal may take days
       }
     } finally {
       news.end();
@@ -361,7 +363,12 @@ export class SagaEngine implements SagaRunner {
 /** Whether nothing will happen to a saga by itself. */
 function isAtRest(record: SagaRecord): boolean {
   const isWaiting = record.status === "waiting" && record.resumeInMs > 0;
-  return hasSagaEnded(record) || record.parkedReason !== undefined || isWaiting;
+  return isOnlyForPeople(record) || isWaiting;
+}
+
+/** Whether nothing will happen to a saga unless somebody decides about it. */
+function isOnlyForPeople(record: SagaRecord): boolean {
+  return hasSagaEnded(record) || record.parkedReason !== undefined;
 }
 
 /** What a call of a saga resolves to when this process is done with it. */

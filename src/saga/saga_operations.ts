@@ -58,9 +58,9 @@ export class SagaOperations implements Sagas {
   async *follow<M extends AnyMessage & SagaRequest>(
     _definition: (...args: never[]) => M,
     id: string,
-    { after = 0, signal }: SagaFollowOptions = {},
+    options: SagaFollowOptions = {},
   ): AsyncGenerator<ItemOf<M>, undefined, void> {
-    const outcome = yield* this.engine.follow(id, after, signal) as AsyncGenerator<
+    const outcome = yield* this.engine.follow(id, options) as AsyncGenerator<
       ItemOf<M>,
       SagaOutcome,
       void

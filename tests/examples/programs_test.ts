@@ -562,6 +562,27 @@ stateDiagram-v2
 \`\`\`
 
 `,
+  "saga_sse.ts": `\
+A lamp is ordered
+  reserve completed
+  charge completed
+  ship completed
+A sofa is ordered
+  start
+  reserve completed
+  charge completed
+  the connection is cut, and the order goes on
+The other server knows how far it is
+  ship completed
+  done
+A car is ordered
+  reserve completed
+  charge failed
+  reserve compensated
+  409 saga_failed: The saga could not be completed, and what it had done is undone
+Whoever wants no progress gets the outcome
+  200 completed: P-chair
+`,
   "sse_stream.ts": `\
 POST /prices {"symbol":"ACME","ticks":3}
   start

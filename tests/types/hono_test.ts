@@ -8,6 +8,8 @@ import {
   type,
 } from "@sluice/cqrs";
 import { type Problem, routes } from "@sluice/cqrs/hono";
+import { saga } from "@sluice/cqrs/saga";
+import { memoryStorage } from "@sluice/cqrs/storage";
 import { type Context, Hono } from "hono";
 import { hc, type InferRequestType, type InferResponseType } from "hono/client";
 import { createFactory } from "hono/factory";
@@ -53,6 +55,11 @@ const app = bootstrap(
       yield await Promise.resolve({ n: 1 });
     }),
 );
+const Order = saga("order", { version: 1, context: type<{ item: string; count: number }>() })
+  .step("charge", () => ({ cents: 5 }))
+  .waitFor("answer");
+const sagas = bootstrap(handlers().saga(Order), { storage: memoryStorage() });
+
 const http = routes(app);
 
 interface UserEnv {
@@ -306,4 +313,38 @@ Deno.test("dispatch() asks Hono's client for the data of an event, and gives not
     http.dispatch(Leave);
     http.dispatch(Moved, async (_c, { bytes, json }) => (await bytes()).length > 0 && json());
   });
+});
+
+const sagaApi = new Hono()
+  .post("/orders", routes(sagas).send(Order, { params: [] }))
+  .post("/watched", routes(sagas).sse(Order, { params: [] }));
+const sagaClient = hc<typeof sagaApi>("http://localhost");
+
+Deno.test("send() and sse() give Hono's client a saga: what it is started with, and how it stands", () => {
+  compiled(async () => {
+    const response = await sagaClient.orders.$post({ json: { item: "lamp", count: 1 } });
+    if (response.ok) {
+      expectType<Equals<typeof response.status, 200 | 202>>();
+      const outcome = await response.json();
+      expectType<Equals<typeof outcome.status, "completed" | "waiting">>();
+      if (outcome.status === "completed") {
+        expectType<Equals<typeof outcome.context.cents, number>>();
+      }
+    }
+    // @ts-expect-error -- a member is missing
+    sagaClient.watched.$post({ json: { item: "lamp" } });
+    return await sagaClient.watched.$post({ json: { item: "lamp", count: 1 } });
+  });
+});
+
+Deno.test("sse() gives sagaId what the saga is started with", () => {
+  routes(sagas, { sagaId: (c) => c.req.path });
+  routes(sagas).sse(Order, { sagaId: (_, { item, count }) => `${item}-${count.toFixed()}` });
+  routes(sagas).send(Order, { sagaId: (_, { item }) => item, principal: () => "ada" });
+  // @ts-expect-error -- there is no such member
+  routes(sagas).sse(Order, { sagaId: (_, { name }) => name });
+  // @ts-expect-error -- it is no text
+  routes(sagas).sse(Order, { sagaId: (_, { count }) => count });
+  // @ts-expect-error -- the application has no such saga
+  compiled(() => http.sse(Order));
 });

@@ -8,6 +8,7 @@ import {
   UnexpectedResponseError,
 } from "../../../src/client/mod.ts";
 import { routes } from "../../../src/hono/mod.ts";
+import { openServer } from "../hono/saga_support.ts";
 import { countingSignal } from "../resilience/counting_signal.ts";
 import { RawServer, soon } from "./raw_server.ts";
 import { bareAnswer, Read, recordingFetch, Write } from "./support.ts";
@@ -252,4 +253,20 @@ Deno.test("sendRequest() leaves no listener on its signal", async () => {
   const { signal, listeners } = countingSignal(new AbortController().signal);
   await sendRequest("/write", Write({}), { signal, fetch: api.request });
   assert.equal(listeners(), 0);
+});
+
+Deno.test("sendRequest() runs a saga and gives its outcome, and its problem where it is undone", async () => {
+  const { api, Order, log } = openServer();
+  const outcome = await sendRequest("/sent", Order({ item: "lamp" }), { fetch: api.request });
+  assert.equal(outcome.context.cents, 5);
+  assert.equal(log[1], `${outcome.id}/charge`);
+  const broken = openServer({
+    hook(step) {
+      if (step === "charge") throw new Error("secret");
+    },
+  });
+  const sent = sendRequest("/sent", Order({ item: "lamp" }), { fetch: broken.api.request });
+  await assert.rejects(sent, (error) =>
+    error instanceof HttpProblemError && error.status === 409 &&
+    error.problem?.code === "saga_failed");
 });
