@@ -3,6 +3,7 @@ import {
   type InboxStore,
   type OutboxOptions,
   type OutboxStore,
+  type SagaStore,
   SharedReplayLog,
   type SharedReplayLogOptions,
   type Storage,
@@ -11,6 +12,7 @@ import type { DenoKv, DenoKvKeyPart } from "./deno_kv.ts";
 import { KvDatabase } from "./kv_database.ts";
 import { KvInbox } from "./kv_inbox.ts";
 import { KvOutbox } from "./kv_outbox.ts";
+import { KvSagas } from "./kv_sagas.ts";
 import { type DenoKvTransaction, OpenTransaction } from "./kv_transaction.ts";
 import { keySize } from "./key_size.ts";
 import { Keys } from "./keys.ts";
@@ -49,6 +51,14 @@ export interface DenoKvStorageOptions extends OutboxOptions {
  * so all of the limits of one hold for a transaction; see {@linkcode DenoKvTransactionClient}. Storing
  * messages never conflicts with anybody. Any number of processes can share a database in a file too;
  * they wait for each other, and try again for some seconds while it is locked.
+ *
+ * A checkpoint of a saga is one atomic operation too, with the messages in it, so its context, the
+ * results in its new log entries and its messages have 819,200 bytes together; more is refused with a
+ * {@linkcode TransactionTooLargeError}, and nothing is written. Texts of more than 16,384 characters
+ * are kept apart, so that a checkpoint which does not change them does not write them again. The
+ * metadata of a saga has room for some 16,000 bytes, and of errors and reasons 4,000 characters are
+ * kept. Of sagas that were started in the same millisecond by several processes, either may be the
+ * first in a list.
  *
  * @throws {TypeError} If two of the notifications have the same name on the same topic.
  * @throws {RangeError} If the prefix is too long.
@@ -93,6 +103,7 @@ const MAX_PREFIX_BYTES = 256;
 class DenoKvStorage implements Storage<DenoKvTransaction> {
   readonly outbox: OutboxStore<DenoKvTransaction>;
   readonly inbox: InboxStore<DenoKvTransaction>;
+  readonly sagas: SagaStore;
   readonly replay: SharedReplayLog;
   readonly #database: KvDatabase;
   readonly #wakeUps: WakeUps;
@@ -113,6 +124,7 @@ class DenoKvStorage implements Storage<DenoKvTransaction> {
     this.#wakeUps = new WakeUps(this.#database, watch);
     this.outbox = new KvOutbox(this.#database, this.#wakeUps, options);
     this.inbox = new KvInbox(this.#database);
+    this.sagas = new KvSagas(this.#database, this.#wakeUps);
     const exchange = new KvReplayExchange(this.#database, prefix, clock);
     this.replay = new SharedReplayLog(exchange, { clock, ...replay });
   }

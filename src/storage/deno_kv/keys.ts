@@ -23,6 +23,14 @@ import { utf8Size } from "./key_size.ts";
  * P inDead diedAtMs  place                   a dead letter of a consumer
  * P inId   consumer  id      place           when the dead letter with that id was given up
  * P inClock                                  written with every dead letter of a consumer
+ * P saga     id                              a saga (see `saga_entry.ts`)
+ * P saga     id   "log"  number              an entry of its log
+ * P saga     id   "mail" signal              a signal that waits for it
+ * P saga     id   "text" kind  number  n     the n-th part of a text that is too large for its entry
+ * P sagaDue  dueMs    id   name              a saga that is not due before that time
+ * P sagaIs   state  startedMs  order id name a saga that stands so
+ * P sagaOver atMs   id                       a saga that was completed or compensated and last written
+ * P sagaLate                                 how many signals came too late
  * P replay …                                 runs of streams (see `replay_exchange.ts`)
  * ```
  */
@@ -41,6 +49,9 @@ export class Keys {
   readonly inboxAges: DenoKvKey;
   readonly inboxDead: DenoKvKey;
   readonly inboxClock: DenoKvKey;
+  readonly sagasDue: DenoKvKey;
+  readonly sagasOver: DenoKvKey;
+  readonly sagaLate: DenoKvKey;
 
   constructor(prefix: DenoKvKey) {
     this.#prefix = [...prefix];
@@ -56,6 +67,9 @@ export class Keys {
     this.inboxAges = this.#key("inAge");
     this.inboxDead = this.#key("inDead");
     this.inboxClock = this.#key("inClock");
+    this.sagasDue = this.#key("sagaDue");
+    this.sagasOver = this.#key("sagaOver");
+    this.sagaLate = this.#key("sagaLate");
   }
 
   lease(topic: string): DenoKvKey {
@@ -159,6 +173,63 @@ export class Keys {
     return this.#key("inId", consumer, id, place);
   }
 
+  /** A saga; the keys that begin with it are what belongs to the saga. */
+  saga(id: string): DenoKvKey {
+    return this.#key("saga", id);
+  }
+
+  /** A saga and its log. */
+  sagaWithLog(id: string): { readonly start: DenoKvKey; readonly end: DenoKvKey } {
+    return { start: this.saga(id), end: this.sagaMail(id) };
+  }
+
+  sagaLogEntry(id: string, number: number): DenoKvKey {
+    return this.#key("saga", id, "log", number);
+  }
+
+  sagaMail(id: string): DenoKvKey {
+    return this.#key("saga", id, "mail");
+  }
+
+  sagaSignal(id: string, signal: string): DenoKvKey {
+    return this.#key("saga", id, "mail", signal);
+  }
+
+  sagaText(id: string, { kind, number }: SagaTextName, n: number): DenoKvKey {
+    return this.#key("saga", id, "text", kind, number, n);
+  }
+
+  /** Where the sagas begin that are due at a time or later. */
+  sagasDueFrom(dueMs: number): DenoKvKey {
+    return this.#key("sagaDue", dueMs);
+  }
+
+  sagaDue(dueMs: number, { id, definition }: SagaName): DenoKvKey {
+    return this.#key("sagaDue", dueMs, id, definition);
+  }
+
+  sagasThatAre(state: string): DenoKvKey {
+    return this.#key("sagaIs", state);
+  }
+
+  /** Where those of them begin that were started at a time or later. */
+  sagasStartedFrom(state: string, startedMs: number, order?: number): DenoKvKey {
+    return this.#key("sagaIs", state, startedMs, ...(order === undefined ? [] : [order]));
+  }
+
+  sagaState(state: string, [startedMs, order]: SagaPlace, { id, definition }: SagaName): DenoKvKey {
+    return this.#key("sagaIs", state, startedMs, order, id, definition);
+  }
+
+  /** Where the sagas begin that were last written at a time or later, and are over. */
+  sagasOverFrom(atMs: number): DenoKvKey {
+    return this.#key("sagaOver", atMs);
+  }
+
+  sagaOver(atMs: number, id: string): DenoKvKey {
+    return this.#key("sagaOver", atMs, id);
+  }
+
   #key(...parts: readonly DenoKvKeyPart[]): DenoKvKey {
     return [...this.#prefix, ...parts];
   }
@@ -204,6 +275,22 @@ export interface InboxName {
   readonly scope: string;
   /** The id of the message, or the key. */
   readonly name: string;
+}
+
+/** A saga and its definition, both as they are in keys. */
+export interface SagaName {
+  readonly id: string;
+  /** The name of its definition. */
+  readonly definition: string;
+}
+
+/** Where a saga stands among all: when it was started, and what tells it from others of that time. */
+export type SagaPlace = readonly [startedMs: number, order: number];
+
+/** A text of a saga that has keys of its own: the context of a revision, or the one of an entry with a number. */
+export interface SagaTextName {
+  readonly kind: "context" | "log" | "mail";
+  readonly number: number;
 }
 
 /** How many bytes a text may have that stands in keys as it is. */

@@ -51,9 +51,13 @@ export class KvDatabase {
     return entries;
   }
 
-  /** Lists entries one by one; `Infinity` are all. */
-  walk(selector: DenoKvSelector, limit: number): AsyncIterable<DenoKvEntry> {
-    const batchSize = Math.min(limit, LIST_PAGE);
+  /**
+   * Lists entries one by one; `Infinity` are all.
+   *
+   * @param expected How many will be looked at, as far as is known: no more are read at a time.
+   */
+  walk(selector: DenoKvSelector, limit: number, expected = limit): AsyncIterable<DenoKvEntry> {
+    const batchSize = Math.min(expected, LIST_PAGE);
     return this.kv.list(selector, limit === Infinity ? { batchSize } : { limit, batchSize });
   }
 }

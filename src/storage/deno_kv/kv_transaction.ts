@@ -38,6 +38,8 @@ export class OpenTransaction implements DenoKvTransaction {
   readonly client: TransactionClient;
   /** Tells what it stores from what others do. */
   readonly token: string = commitToken();
+  /** What it was committed with; `undefined` until then. */
+  versionstamp: string | undefined = undefined;
   #numbers = 0;
   /** Lets what reads and then writes in it wait for each other. */
   readonly turns: Turns = new Turns();
@@ -92,7 +94,8 @@ export class OpenTransaction implements DenoKvTransaction {
     const rows = this.#calls.flat();
     if (rows.length === 0 && !this.client.hasWrites) return false;
     if (rows.length > 0) await this.#write(rows);
-    if (await this.database.commit(this.#operation) === undefined) throw new ConcurrencyError();
+    this.versionstamp = await this.database.commit(this.#operation);
+    if (this.versionstamp === undefined) throw new ConcurrencyError();
     return rows.length > 0;
   }
 

@@ -10,7 +10,9 @@
  * up to 100 reads, 1,000 writes and 819,200 bytes; see {@linkcode DenoKvTransactionClient}. A message
  * may have a body of some 780,000 bytes if there is little else in its transaction. A message that is
  * recorded in the inbox takes one of the reads and up to three of the writes; an answer that is stored
- * under a claimed key has room for some 60,000 bytes.
+ * under a claimed key has room for some 60,000 bytes. A checkpoint of a saga is a transaction of its own;
+ * who may write to a saga depends on versions of the database alone as well, so a clock that is wrong
+ * makes another take it over too early or too late, and never lets two write to it.
  *
  * Known limits: the order of messages relies on the versions of the database, which only grow; before
  * its entries are copied into another database, let the relays publish what is stored. Databases behind

@@ -146,6 +146,13 @@ export class TransactionClient implements DenoKvTransactionClient {
     });
   }
 
+  /** Lets the commit fail unless a key has that versionstamp still. */
+  check(key: DenoKvKey, versionstamp: string): void {
+    this.checkOpen("check");
+    this.#budget.spend(costOfCheck(key));
+    this.#operation.check({ key, versionstamp });
+  }
+
   /** Writes all of it, or throws and writes nothing. */
   writeAll(writes: readonly Write[]): void {
     this.checkOpen("write");
