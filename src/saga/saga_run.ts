@@ -286,11 +286,10 @@ export class SagaRun {
 
   /** How the saga stands. */
   outcome(): SagaOutcome {
-    const { id, status, error, context, progress, program: { name, version } } = this;
-    return outcomeOf(
-      { id, name, version, status, error, context, parkedReason: undefined },
-      progress,
-    );
+    const { id, status, error, progress, program: { name, version } } = this;
+    const context = this.context.copy();
+    const known = { id, name, version, status, error, context, parkedReason: undefined };
+    return outcomeOf(known, progress);
   }
 
   #run(next: NextAction & { readonly type: "act" | "compensate" }): Promise<void> {
