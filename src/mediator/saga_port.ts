@@ -18,7 +18,11 @@ import type { Sagas } from "./sagas.ts";
 export interface BindableSaga<M extends AnyMessage = SagaRequest> extends Definition<M> {
   /** The version, a positive integer. */
   readonly version: number;
-  /** Makes what runs all sagas of an application. */
+  /**
+   * Makes what runs all sagas of an application.
+   *
+   * @internal
+   */
   readonly openSagas: OpenSagas;
 }
 

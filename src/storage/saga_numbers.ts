@@ -12,10 +12,15 @@ export function sagaLeaseMsOf({ leaseMs }: Pick<SagaLease, "leaseMs">): number {
 
 /** What {@linkcode SagaClaimOptions} say, checked and with the defaults filled in. */
 export interface SagaClaimNumbers {
+  /** The checked `leaseMs`. */
   readonly leaseMs: number;
+  /** The checked `limit`. */
   readonly limit: number;
+  /** The checked `idleMs`. */
   readonly idleMs: number;
+  /** The checked `backoffMs`. */
   readonly backoffMs: number;
+  /** The checked `maxBackoffMs`. */
   readonly maxBackoffMs: number;
 }
 

@@ -33,6 +33,16 @@ import { BrokerUnavailableError, OutboxLagError } from "@sluice/cqrs/outbox";
 import { SlotLostError } from "@sluice/cqrs/postgres-log";
 import { SchemaRegistryError } from "@sluice/cqrs/protobuf";
 import {
+  SagaBusyError,
+  SagaFailedError,
+  SagaIdError,
+  SagaIncompatibleError,
+  SagaLagError,
+  SagaNotFoundError,
+  SagaOperationError,
+  SagaStepError,
+} from "@sluice/cqrs/saga";
+import {
   ConcurrencyError,
   LeaseLostError,
   SchemaVersionError,
@@ -44,6 +54,25 @@ import { readSettings, readText, root } from "./repository.ts";
 
 const Joined = domainEvent("meeting.joined");
 const statistics = { pending: 1, oldestAgeMs: 2, waitingKeys: 3, parkedKeys: 4, deadLetters: 5 };
+const sagas = {
+  running: 1,
+  waiting: 2,
+  compensating: 3,
+  failed: 4,
+  parked: 5,
+  oldestDueMs: 6,
+  lateSignals: 7,
+};
+const undone = {
+  id: "o1",
+  name: "order",
+  version: 1,
+  status: "compensated",
+  parkedReason: undefined,
+  context: {},
+  error: "The card was refused",
+  steps: [],
+} as const;
 
 /**
  * One error of every class, made with `cause`. A function without a parameter
@@ -76,6 +105,15 @@ const samples: Readonly<Record<string, (cause: Error) => SluiceError>> = {
   ProviderNotFoundError: (cause) => new ProviderNotFoundError("Clock", { cause }),
   PublishError: (cause) => new PublishError({ id: "1", topic: "meetings" }, { cause }),
   ReplayLogFullError: (cause) => new ReplayLogFullError(1_000, { cause }),
+  SagaBusyError: (cause) => new SagaBusyError("o1", 1_000, { cause }),
+  SagaFailedError: (cause) => new SagaFailedError(undone, { cause }),
+  SagaIdError: (cause) => new SagaIdError("o1", "order", "trip", { cause }),
+  SagaIncompatibleError: (cause) => new SagaIncompatibleError("it has no step", { cause }),
+  SagaLagError: (cause) => new SagaLagError(sagas, { cause }),
+  SagaNotFoundError: (cause) => new SagaNotFoundError("o1", { cause }),
+  SagaOperationError: (cause) =>
+    new SagaOperationError("o1", "resume", "it is completed", { cause }),
+  SagaStepError: (cause) => new SagaStepError("Error: The card was refused", { cause }),
   SchemaRegistryError: (cause) => new SchemaRegistryError("register a schema", { cause }),
   SchemaVersionError: (cause) => new SchemaVersionError(3, 2, { cause }),
   SlotLostError: (cause) => new SlotLostError("sluice", "missing", { cause }),

@@ -47,6 +47,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     types: [],
     packages: [],
   },
+  storage: {
+    lives: "the port of everything that outlives a process: transactions, the outbox, leases",
+    folders: ["message", "stream"],
+    types: [],
+    packages: [],
+  },
   mediator: {
     lives: "handlers, context, middlewares, combinators, container port, event dispatch, the app",
     folders: ["message", "stream", "resilience", "broker"],
@@ -56,12 +62,6 @@ export const importTable: Readonly<Record<string, Row>> = {
   background: {
     lives: "jobs that are done in bounded steps, and what drives them",
     folders: ["resilience"],
-    types: [],
-    packages: [],
-  },
-  storage: {
-    lives: "the port of everything that outlives a process: transactions, the outbox, leases",
-    folders: ["message", "stream"],
     types: [],
     packages: [],
   },
@@ -99,6 +99,12 @@ export const importTable: Readonly<Record<string, Row>> = {
     lives: "messages from brokers, each handled once; idempotency keys; what is remembered of both",
     folders: ["message", "resilience", "background", "storage", "broker", "outbox"],
     types: ["mediator"],
+    packages: [],
+  },
+  saga: {
+    lives: "work of several steps that outlives its process: steps, compensation, recovery",
+    folders: ["message", "resilience", "background", "storage", "mediator"],
+    types: [],
     packages: [],
   },
   protobuf: {
