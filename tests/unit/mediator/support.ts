@@ -34,6 +34,7 @@ export function recorder(): Recorder {
 function subjectOf(event: ObserverEvent): string {
   if ("message" in event) return event.message.type;
   if ("envelope" in event) return event.envelope.type;
+  if ("name" in event) return event.name;
   return event.messages.map(({ type }) => type).join(" ");
 }
 

@@ -75,6 +75,7 @@ export function ledger(log: string[] = [], name = "", options: OutboxOptions = {
     at,
     outbox,
     inbox: memory.inbox,
+    sagas: memory.sagas,
     replay: memory.replay,
     transaction,
     migrate: () => memory.migrate(),

@@ -74,6 +74,7 @@ function serialHarness(): StorageHarness<MemoryTransaction> {
     return {
       outbox: serialOutbox,
       inbox: serialInbox,
+      sagas: storage.sagas,
       replay,
       transaction: (run) => turns.run(() => storage.transaction(run)),
       migrate: () => turns.run(() => storage.migrate()),
