@@ -31,21 +31,14 @@ const STEP: UnitOfWork = { store: () => Promise.resolve() };
  * the saga finds that out when it settles.
  */
 export async function runStep(
-  { runtime, lifecycle, openScope, leave }: StepRuntime,
+  host: StepRuntime,
   invoke: Invoke,
   message: AnyMessage,
   call: StepCall,
 ): Promise<void> {
-  const starting = lifecycle.enter(false);
-  const scope = openScope();
-  const watch = runtime.report && new Watch(runtime.report, () => runtime.now(), message);
-  const frame = new Frame(runtime, message, scope, call.signal, undefined).add(call.additions);
-  // What handlers send from here becomes a part of it.
-  frame.ties.unit = frame;
-  frame.ties.work = STEP;
-  let emitted: readonly Emission[] = NOTHING;
-  let committed: readonly Emission[] = NOTHING;
-  let envelopes: readonly Envelope[] = NOTHING;
+  const starting = host.lifecycle.enter(false);
+  const unit = new StepUnit(host, message, call);
+  const { frame } = unit;
   try {
     if (starting !== undefined) await starting;
     call.hasBegun = true;
@@ -53,52 +46,93 @@ export async function runStep(
       begin(invoke, frame)
     ));
     frame.close();
-    if (frame.hasEmissions) {
-      await frame.encoded;
-      emitted = frame.takeEmissions();
-      committed = frame.takeCommitted();
-      envelopes = await markStored(emitted);
-    }
+    const envelopes = frame.hasEmissions ? await unit.take() : NOTHING;
     frame.ties.work = undefined;
     await call.settle(result, envelopes);
   } catch (error) {
-    await fail(frame, error, [...committed]);
-  }
-  const follows = emitted.length + committed.length > 0 || frame.lateError !== undefined;
-  const late = follows ? await follow([...emitted, ...committed]) : undefined;
-  const leaving = leave(message, scope);
-  const left = leaving && await leaving.then(() => undefined, (error) => ({ error }));
-  const failure = late ?? left;
-  if (failure !== undefined) {
-    watch?.failed(failure.error);
-    throw failure.error;
-  }
-  watch?.completed();
-
-  /** Gives what went wrong. */
-  async function follow(emissions: readonly Emission[]): Promise<{ error: unknown } | undefined> {
-    try {
-      await new EventCascade(runtime, scope).followAll(emissions);
-      return frame.lateError;
-    } catch (error) {
-      return { error };
-    }
-  }
-
-  async function fail(frame: Frame, error: unknown, done: readonly Emission[]): Promise<never> {
-    frame.drop(dropReason(frame), emitted);
-    watch?.failed(error);
-    // What follows from a commit within it is done to its end.
-    if (frame.hasEmissions) await frame.encoded;
-    const follows = [...done, ...frame.takeCommitted()];
-    if (follows.length > 0) {
-      await new EventCascade(runtime, scope).followAll(follows).catch(() => {});
-    }
-    await leave(message, scope)?.catch(() => {}); // the observer has seen it
+    await unit.fail(error);
     throw error;
   }
+  const ending = unit.end();
+  if (ending !== undefined) await ending;
 }
 
 async function begin(invoke: Invoke, frame: Frame): Promise<unknown> {
   return await invoke(frame);
+}
+
+/** One run of a part of a step, and what is emitted in it. */
+class StepUnit {
+  readonly frame: Frame;
+  readonly #host: StepRuntime;
+  readonly #message: AnyMessage;
+  readonly #scope: LazyScope;
+  readonly #watch: Watch | undefined;
+  #emitted: readonly Emission[] = NOTHING;
+  /** What belongs to transactions within it that are committed, whatever becomes of it. */
+  #committed: readonly Emission[] = NOTHING;
+
+  constructor(host: StepRuntime, message: AnyMessage, { signal, additions }: StepCall) {
+    const { runtime } = host;
+    this.#host = host;
+    this.#message = message;
+    this.#scope = host.openScope();
+    this.#watch = runtime.report && new Watch(runtime.report, () => runtime.now(), message);
+    this.frame = new Frame(runtime, message, this.#scope, signal, undefined).add(additions);
+    // What handlers send from here becomes a part of it.
+    this.frame.ties.unit = this.frame;
+    this.frame.ties.work = STEP;
+  }
+
+  /** Takes what was emitted, and gives the notifications. */
+  async take(): Promise<readonly Envelope[]> {
+    await this.frame.encoded;
+    this.#emitted = this.frame.takeEmissions();
+    this.#committed = this.frame.takeCommitted();
+    return await markStored(this.#emitted);
+  }
+
+  /** Ends it when it is settled. */
+  end(): Promise<void> | undefined {
+    const follows = this.#emitted.length + this.#committed.length > 0;
+    if (follows || this.frame.lateError !== undefined) return this.#follow();
+    const leaving = this.#host.leave(this.#message, this.#scope);
+    if (leaving !== undefined) return leaving.then(() => this.#watch?.completed(), this.#failed);
+    this.#watch?.completed();
+    return undefined;
+  }
+
+  /** Ends it when it has failed: what follows from a commit within it is done all the same. */
+  async fail(error: unknown): Promise<void> {
+    const { frame } = this;
+    frame.drop(dropReason(frame), this.#emitted);
+    this.#watch?.failed(error);
+    if (frame.hasEmissions) await frame.encoded;
+    const follows = [...this.#committed, ...frame.takeCommitted()];
+    if (follows.length > 0) await this.#dispatch(follows).catch(() => {}); // the observer has seen it
+    await this.#host.leave(this.#message, this.#scope)?.catch(() => {}); // the observer has seen it
+  }
+
+  async #follow(): Promise<void> {
+    let failure = this.frame.lateError;
+    try {
+      await this.#dispatch([...this.#emitted, ...this.#committed]);
+    } catch (error) {
+      failure = { error };
+    }
+    await this.#host.leave(this.#message, this.#scope)?.catch((error) => {
+      failure ??= { error };
+    });
+    if (failure !== undefined) this.#failed(failure.error);
+    this.#watch?.completed();
+  }
+
+  #dispatch(emissions: readonly Emission[]): Promise<void> {
+    return new EventCascade(this.#host.runtime, this.#scope).followAll(emissions);
+  }
+
+  readonly #failed = (error: unknown): never => {
+    this.#watch?.failed(error);
+    throw error;
+  };
 }

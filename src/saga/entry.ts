@@ -1,6 +1,9 @@
 import { errorText, type NewSagaLogEntry } from "../storage/mod.ts";
 import type { NextAction } from "./progress.ts";
 
+/** The signal that asks a saga to turn back. Those of applications cannot be called so. */
+export const TURN_BACK = "$turn_back";
+
 /** An entry before it has its number. */
 export type Entry = Omit<NewSagaLogEntry, "number">;
 

@@ -20,14 +20,14 @@ import { typeOf } from "./program.ts";
 import { SagaProgress, type StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, TURN_BACK } from "./entry.ts";
 import {
   SagaBusyError,
   SagaIncompatibleError,
   SagaNotFoundError,
   SagaOperationError,
 } from "./saga_errors.ts";
-import { SagaRun, TURN_BACK } from "./saga_run.ts";
+import { SagaRun } from "./saga_run.ts";
 
 /** What an operation writes. */
 interface Decision {

@@ -13,7 +13,7 @@ import {
 import { runAct } from "./act.ts";
 import { runCompensation } from "./compensation.ts";
 import { checkpointed } from "./checkpointed.ts";
-import { actionOf, type Entry } from "./entry.ts";
+import { actionOf, type Entry, TURN_BACK } from "./entry.ts";
 import { itemOf } from "./item_of.ts";
 import type { SagaItem } from "./items.ts";
 import type { SagaProgram } from "./program.ts";
@@ -43,9 +43,6 @@ export type RunEnd =
   | { readonly type: "left"; readonly reason: unknown }
   /** Somebody else has it. */
   | { readonly type: "lost"; readonly error: LeaseLostError };
-
-/** The signal that asks a saga to turn back. Those of applications cannot be called so. */
-export const TURN_BACK = "$turn_back";
 
 /** A saga that this process has claimed, from there until it has ended or is left. */
 export class SagaRun {

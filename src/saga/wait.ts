@@ -3,8 +3,8 @@ import type { SagaSignal } from "../storage/mod.ts";
 import type { WaitingStep } from "./description.ts";
 import { typeOf } from "./program.ts";
 import type { NextAction } from "./progress.ts";
-import { actionOf, type Entry, textOf } from "./entry.ts";
-import { type SagaRun, TURN_BACK } from "./saga_run.ts";
+import { actionOf, type Entry, textOf, TURN_BACK } from "./entry.ts";
+import type { SagaRun } from "./saga_run.ts";
 import { turnBack } from "./turn_back.ts";
 
 type Action = NextAction & { readonly type: "act" | "compensate" };

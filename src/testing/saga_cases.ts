@@ -1,3 +1,4 @@
+import type { Storage } from "../storage/mod.ts";
 import { ConformanceError, expectSame } from "./conformance_case.ts";
 import { sagaClaimCases } from "./saga_claim_cases.ts";
 import { sagaDueCases } from "./saga_due_cases.ts";
@@ -11,6 +12,25 @@ const LEASE = { owner: "owner", leaseMs: SAGA_LEASE_MS };
 
 /** What databases are known to stumble over. */
 const HOSTILE = `größe 🔑 \u0000 \ud800 ' " \\ $1 {}`;
+
+const HOSTILE_JSON = JSON.stringify({ text: HOSTILE, long: "x".repeat(50_000) });
+
+/** Starts a saga and writes to it; gives the entries of its log. */
+async function writeHostile({ sagas }: Pick<Storage, "sagas">) {
+  const id = "größe 🔑";
+  const error = "größe 🔑 ' \" \\";
+  const texts = { context: HOSTILE_JSON, metadata: HOSTILE_JSON };
+  await sagas.create(newSaga(id, { version: 3, ...texts, entries: [] }), LEASE);
+  const entries = [
+    entry(1, { status: "completed", result: HOSTILE_JSON }),
+    entry(2, { action: "compensate", part: "secondary", status: "retrying", attempt: 7 }),
+    entry(3, { status: "failed", error }),
+    entry(4, { action: "turn_back", step: undefined, status: "completed" }),
+  ];
+  const change = { status: "compensating", error, entries, leaseMs: SAGA_LEASE_MS } as const;
+  await sagas.checkpoint(id, 1, change);
+  return entries;
+}
 
 const createCases: readonly StorageCase[] = [
   {
@@ -51,24 +71,7 @@ const createCases: readonly StorageCase[] = [
   {
     name: "sagas.load() gives what was written, whatever it says",
     async run({ storage, open }) {
-      const text = JSON.stringify({ text: HOSTILE, long: "x".repeat(20_000) });
-      const { sagas } = storage;
-      await sagas.create(
-        newSaga("größe 🔑", { version: 3, context: text, metadata: text, entries: [] }),
-        LEASE,
-      );
-      const entries = [
-        entry(1, { status: "completed", result: text }),
-        entry(2, { action: "compensate", part: "secondary", status: "retrying", attempt: 7 }),
-        entry(3, { status: "failed", error: "größe 🔑 ' \" \\" }),
-        entry(4, { action: "turn_back", step: undefined, status: "completed" }),
-      ];
-      await sagas.checkpoint("größe 🔑", 1, {
-        status: "compensating",
-        error: "größe 🔑 ' \" \\",
-        entries,
-        leaseMs: SAGA_LEASE_MS,
-      });
+      const entries = await writeHostile(storage);
       const { record, log } = await loaded(await open(), "größe 🔑");
       const { leaseLeftMs, createdAt, updatedAt, ...rest } = record;
       expectSame("The saga", rest, {
@@ -76,8 +79,8 @@ const createCases: readonly StorageCase[] = [
         name: "order",
         version: 3,
         status: "compensating",
-        context: text,
-        metadata: text,
+        context: HOSTILE_JSON,
+        metadata: HOSTILE_JSON,
         revision: 2,
         attempts: 0,
         error: "größe 🔑 ' \" \\",

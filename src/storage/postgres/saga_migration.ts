@@ -24,7 +24,11 @@ const SETTINGS = `
  * those that are due, or earlier: so whoever reads it looks at `until`, `resume_at`, `not_before` and
  * `is_parked` as well.
  */
-export function sagaMigration({ table, index }: PostgresNames): readonly string[] {
+export function sagaMigration(names: PostgresNames): readonly string[] {
+  return [...sagaTable(names), ...tablesBeside(names)];
+}
+
+function sagaTable({ table, index }: PostgresNames): readonly string[] {
   return [
     `create table if not exists ${table("saga")} (
   id ${TEXT} primary key,
@@ -53,6 +57,12 @@ export function sagaMigration({ table, index }: PostgresNames): readonly string[
   on ${table("saga")} (is_parked, status, position)`,
     `create index if not exists ${index("saga_due")}
   on ${table("saga")} (has_ended, due_at)`,
+  ];
+}
+
+/** Logs, mailboxes, and how many signals came late. */
+function tablesBeside({ table }: PostgresNames): readonly string[] {
+  return [
     `create table if not exists ${table("saga_late")} (
   id integer primary key,
   count bigint not null

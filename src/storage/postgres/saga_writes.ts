@@ -131,7 +131,7 @@ function textSql(parameters: Parameters, text: string | null): string {
  * index, which is not to be written with each step.
  */
 function timesOf(parameters: Parameters, change: SagaChange): readonly string[] {
-  const { status, parkedReason, leaseMs, resumeInMs = 0, hasProgressed } = change;
+  const { leaseMs, resumeInMs = 0, hasProgressed } = change;
   const inMs = (ms: number) => `${NOW} + ${parameters.add(intervalText(ms))}::interval`;
   const until = leaseMs > 0 ? inMs(leaseMs) : undefined;
   const resume = resumeInMs === Infinity

@@ -7,7 +7,7 @@ import { fail, inTime, logOf, trio, workshop } from "./support.ts";
 function stubborn(
   failures: Record<string, number>,
   retries: Record<string, StepRetry> = {},
-  compensateRetry?: StepRetry,
+  compensateRetry: StepRetry | undefined = undefined,
 ) {
   const { clock, options, events } = workshop();
   const times: Record<string, number[]> = { a: [], b: [] };

@@ -15,7 +15,8 @@ Deno.test("list() gives sagas of one millisecond in the order of their starts, w
   const all = await sagas.list();
   assert.deepEqual(all.map(({ id }) => id), ["9", "8", "7", "6", "5"]);
   const ids: string[] = [];
-  for (let after: string | undefined;;) {
+  let after: string | undefined;
+  for (;;) {
     const [next] = await sagas.list({ limit: 1, ...(after === undefined ? {} : { after }) });
     if (next === undefined) break;
     ids.push(next.id);
