@@ -14,12 +14,13 @@ const LEASE = { owner: "owner", leaseMs: SAGA_LEASE_MS };
 const HOSTILE = `größe 🔑 \u0000 \ud800 ' " \\ $1 {}`;
 
 const HOSTILE_JSON = JSON.stringify({ text: HOSTILE, long: "x".repeat(50_000) });
+const HOSTILE_METADATA = JSON.stringify({ headers: { text: HOSTILE } });
 
 /** Starts a saga and writes to it; gives the entries of its log. */
 async function writeHostile({ sagas }: Pick<Storage, "sagas">) {
   const id = "größe 🔑";
   const error = "größe 🔑 ' \" \\";
-  const texts = { context: HOSTILE_JSON, metadata: HOSTILE_JSON };
+  const texts = { context: HOSTILE_JSON, metadata: HOSTILE_METADATA };
   await sagas.create(newSaga(id, { version: 3, ...texts, entries: [] }), LEASE);
   const entries = [
     entry(1, { status: "completed", result: HOSTILE_JSON }),
@@ -80,7 +81,7 @@ const createCases: readonly StorageCase[] = [
         version: 3,
         status: "compensating",
         context: HOSTILE_JSON,
-        metadata: HOSTILE_JSON,
+        metadata: HOSTILE_METADATA,
         revision: 2,
         attempts: 0,
         error: "größe 🔑 ' \" \\",
