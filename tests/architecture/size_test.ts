@@ -13,7 +13,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./client": 8,
   "./consumer": 12,
   "./container": 4,
-  "./deno-kv": 31,
+  "./deno-kv": 32,
   "./hono": 20,
   "./kafka": 10,
   "./mermaid": 5,

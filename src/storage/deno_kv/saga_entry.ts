@@ -6,12 +6,14 @@ import {
   type SagaRecord,
   type SagaStatus,
 } from "../mod.ts";
-import type { Keys, SagaName, SagaPlace } from "./keys.ts";
+import type { Keys, SagaPlace } from "./keys.ts";
 import { isSagaText, type SagaText } from "./saga_text.ts";
 import type { Write } from "./writes.ts";
 
 /** A saga as it is stored. */
 export interface SagaEntry extends SagaData {
+  /** The version of this form. */
+  readonly format: number;
   /** The name of its definition as it is in keys. */
   readonly definition: string;
   /** Where it stands among all. */
@@ -78,11 +80,29 @@ export function startedSaga(
   },
 ): SagaEntry {
   return {
-    ...{ id, name, version, status, context, metadata, owner, definition, place },
-    ...{ revision: 1, attempts: 0, error: undefined, parkedReason: undefined },
-    ...{ logged: entries.length, signals: 0, told: 0 },
-    ...{ createdAtMs: nowMs, updatedAtMs: nowMs, untilMs: nowMs + leaseMs },
-    ...{ resumeAtMs: 0, notBeforeMs: 0, indexedMs: Infinity },
+    format: VERSION,
+    id,
+    name,
+    definition,
+    version,
+    place,
+    status,
+    context,
+    metadata,
+    owner,
+    revision: 1,
+    attempts: 0,
+    error: undefined,
+    parkedReason: undefined,
+    logged: entries.length,
+    signals: 0,
+    told: 0,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    untilMs: nowMs + leaseMs,
+    resumeAtMs: 0,
+    notBeforeMs: 0,
+    indexedMs: Infinity,
   };
 }
 
@@ -169,52 +189,61 @@ export function writtenSaga(
   next: SagaEntry,
   nowMs: number,
 ): { readonly saga: SagaEntry; readonly writes: Write[] } {
-  const name = { id, definition: next.definition };
-  const saga = { format: VERSION, ...next, indexedMs: indexedMsOf(next, nowMs) };
+  const indexedMs = indexedMsOf(next, nowMs);
+  const saga = indexedMs === next.indexedMs ? next : { ...next, indexedMs };
   const writes: Write[] = [{ key: keys.saga(id), value: saga }];
-  const old = before === undefined ? [] : indexKeysOf(keys, name, before);
-  const present = indexKeysOf(keys, name, saga);
-  const isSame = (n: number) => present[n]?.at === old[n]?.at;
-  for (const [n, index] of old.entries()) {
-    if (index !== undefined && !isSame(n)) writes.push({ key: index.key() });
-  }
-  for (const [n, index] of present.entries()) {
-    if (index !== undefined && !isSame(n)) writes.push({ key: index.key(), value: 0 });
+  const old = before === undefined ? undefined : indexesOf(before);
+  const present = indexesOf(saga);
+  for (const index of ["due", "state", "over"] as const) {
+    if (old?.[index] === present[index]) continue;
+    if (old !== undefined) writes.push(...indexKey(keys, id, saga, index, old));
+    for (const { key } of indexKey(keys, id, saga, index, present)) writes.push({ key, value: 0 });
   }
   return { saga, writes };
 }
 
 /** What is deleted so that nothing tells of a saga. */
 export function forgottenSaga(keys: Keys, id: string, saga: SagaEntry): Write[] {
-  const indexes = indexKeysOf(keys, { id, definition: saga.definition }, saga);
+  const indexes = indexesOf(saga);
   return [
     { key: keys.saga(id) },
-    ...indexes.flatMap((index) => index === undefined ? [] : [{ key: index.key() }]),
+    ...indexKey(keys, id, saga, "due", indexes),
+    ...indexKey(keys, id, saga, "state", indexes),
+    ...indexKey(keys, id, saga, "over", indexes),
   ];
 }
 
-/** Where something tells of a saga, and its key. */
-interface Index {
-  readonly at: unknown;
-  key(): Write["key"];
+/** Where a saga stands in the indexes. */
+interface Indexes {
+  /** Since when it may be due; `Infinity` if it is not there. */
+  readonly due: number;
+  readonly state: SagaState;
+  /** When it was written, if it is over; `Infinity` if it is not there. */
+  readonly over: number;
 }
 
-/** What tells of a saga: that it is due, how it stands, and that it is over. */
-function indexKeysOf(
-  keys: Keys,
-  name: SagaName,
-  saga: SagaEntry,
-): ReadonlyArray<Index | undefined> {
-  const { status, indexedMs, updatedAtMs, place } = saga;
-  const state = saga.parkedReason === undefined ? status : "parked";
+function indexesOf({ status, parkedReason, indexedMs, updatedAtMs }: SagaEntry): Indexes {
   const isOver = status === "completed" || status === "compensated";
-  return [
-    indexedMs === Infinity
-      ? undefined
-      : { at: indexedMs, key: () => keys.sagaDue(indexedMs, name) },
-    { at: state, key: () => keys.sagaState(state, place, name) },
-    isOver ? { at: updatedAtMs, key: () => keys.sagaOver(updatedAtMs, name.id) } : undefined,
-  ];
+  return {
+    due: indexedMs,
+    state: parkedReason === undefined ? status : "parked",
+    over: isOver ? updatedAtMs : Infinity,
+  };
+}
+
+/** The key of a saga in an index; none if it is not there. */
+function indexKey(
+  keys: Keys,
+  id: string,
+  { definition, place }: SagaEntry,
+  index: keyof Indexes,
+  { due, state, over }: Indexes,
+): ReadonlyArray<Pick<Write, "key">> {
+  if (index === "state") return [{ key: keys.sagaState(state, place, { id, definition }) }];
+  if (index === "due") {
+    return due === Infinity ? [] : [{ key: keys.sagaDue(due, { id, definition }) }];
+  }
+  return over === Infinity ? [] : [{ key: keys.sagaOver(over, id) }];
 }
 
 /**

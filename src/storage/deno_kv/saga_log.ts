@@ -6,9 +6,10 @@ import { keptText, readText, type SagaText } from "./saga_text.ts";
 import type { Write } from "./writes.ts";
 
 /** An entry of a log as it is stored. */
-interface StoredLogEntry extends Omit<SagaLogEntry, "at" | "result"> {
+interface StoredLogEntry extends Omit<SagaLogEntry, "at" | "result" | "error"> {
   readonly format: number;
-  readonly result?: SagaText | undefined;
+  result?: SagaText | undefined;
+  error?: string | undefined;
   readonly atMs: number;
 }
 
@@ -21,16 +22,18 @@ export function loggedEntries(
   entries: readonly NewSagaLogEntry[],
   atMs: number,
 ): Write[] {
-  return entries.flatMap((entry) => {
+  const all: Write[] = [];
+  for (const entry of entries) {
     const { number, result, error } = entry;
-    const key = database.keys.sagaLogEntry(id, number);
-    const stored = { format: VERSION, ...entry, atMs };
-    const short = error === undefined ? stored : { ...stored, error: shortened(error) };
-    if (result === undefined) return [{ key, value: short }];
+    const value: StoredLogEntry = { ...entry, format: VERSION, atMs };
+    all.push({ key: database.keys.sagaLogEntry(id, number), value });
+    if (error !== undefined) value.error = shortened(error);
+    if (result === undefined) continue;
     const { kept, writes } = keptText(database, id, { kind: "log", number }, result);
-    const value: StoredLogEntry = { ...short, result: kept };
-    return [{ key, value }, ...writes];
-  });
+    value.result = kept;
+    all.push(...writes);
+  }
+  return all;
 }
 
 /**

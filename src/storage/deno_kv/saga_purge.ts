@@ -58,7 +58,6 @@ async function purgeTogether(table: SagaTable, found: readonly FoundSaga[]): Pro
     const operation = kv.atomic();
     for (const { id, versionstamp } of found) {
       operation.check({ key: keys.saga(id), versionstamp });
-      table.forget(id);
     }
     addWrites(operation, writes);
     if (await database.commit(operation) === undefined) return false;

@@ -141,7 +141,6 @@ export class SagaTable {
     const { kv, keys, clock } = this.database;
     const { id } = found;
     const { saga, writes } = writtenSaga(keys, id, found.saga, next, clock.now());
-    this.forget(id); // as long as it is not known how it ends
     const check = { key: keys.saga(id), versionstamp: found.versionstamp };
     let versionstamp: string | undefined;
     if (messages.length > 0) {
@@ -153,11 +152,6 @@ export class SagaTable {
       versionstamp = await this.database.commit(operation);
     }
     return versionstamp === undefined ? undefined : this.#remember({ id, saga, versionstamp });
-  }
-
-  /** Forgets what is known of a saga. */
-  forget(id: string): void {
-    this.#remembered.delete(id);
   }
 
   async #publish(
@@ -210,7 +204,6 @@ export class SagaTable {
       const { saga, writes } = writtenSaga(keys, id, found.saga, write.next, nowMs);
       addWrites(operation.check({ key: keys.saga(id), versionstamp }), writes);
       addWrites(operation, write.more ?? []);
-      this.forget(id);
       return { id, saga };
     });
     if (written.every((each) => each === undefined)) return written;
@@ -229,11 +222,13 @@ export class SagaTable {
 
   #remember(found: FoundSaga): FoundSaga {
     const { id, saga } = found;
-    this.forget(id);
+    this.#remembered.delete(id);
     if (saga.untilMs === 0) return found; // nobody has it
     this.#remembered.set(id, found);
     const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) this.forget(oldest);
+    if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) {
+      this.#remembered.delete(oldest);
+    }
     return found;
   }
 }

@@ -156,6 +156,23 @@ Deno.test("checkpoint() keeps the beginning of errors and reasons that are too l
   assert.deepEqual(lengths, [4_000, 4_000, 4_000]);
 });
 
+Deno.test("claim() gives the log as it was claimed, also if that was written while it was claimed", async () => {
+  using opened = await openStorage();
+  const { sagas } = opened.storage;
+  await sagas.create(sagaOf("1"), LEASE);
+  await opened.clock.advance(30_000);
+  const { onCommit } = opened.counting;
+  opened.counting.onCommit = async (_, go) => {
+    opened.counting.onCommit = onCommit;
+    const other = opened.other().sagas;
+    await other.claim("1", { ...LEASE, owner: "b" });
+    await other.checkpoint("1", 2, { leaseMs: 0, entries: [logged(2)] });
+    return await go();
+  };
+  const { record, log } = await sagas.claim("1", LEASE) ?? {};
+  assert.deepEqual([record?.revision, log?.map(({ number }) => number)], [4, [1, 2]]);
+});
+
 Deno.test("signal() of several processes at once loses none, and keeps the same one once", async () => {
   using opened = await openStorage();
   const { sagas } = opened.storage;
@@ -169,6 +186,21 @@ Deno.test("signal() of several processes at once loses none, and keeps the same 
   assert.deepEqual([...new Set(told)], ["stored"]);
   assert.equal((await sagas.signals("1")).length, 3);
   assert.equal((await sagas.load("1"))?.record.signals, 3);
+});
+
+Deno.test("signal() that is there already writes only what wakes a saga that waits", async () => {
+  using opened = await openStorage();
+  const { sagas } = opened.storage;
+  const signal = { id: "s", name: "paid", data: undefined };
+  await sagas.create(sagaOf("1"), LEASE);
+  await sagas.signal("1", signal);
+  opened.reset();
+  assert.equal(await sagas.signal("1", signal), "stored");
+  assert.equal(opened.calls.commits.length, 0);
+  await sagas.checkpoint("1", 1, { status: "waiting", leaseMs: 0, resumeInMs: Infinity });
+  assert.equal(await sagas.signal("1", signal), "stored");
+  const { record } = await sagas.load("1") ?? {};
+  assert.deepEqual([record?.signals, record?.resumeInMs], [1, 0]);
 });
 
 Deno.test("keep() of many takes ten at a time without a read, and one that is lost costs no other", async () => {
@@ -190,12 +222,15 @@ Deno.test("keep() of many takes ten at a time without a read, and one that is lo
 Deno.test("load() refuses a saga of which a part is missing", async () => {
   using opened = await openStorage();
   const { sagas } = opened.storage;
-  await sagas.create(sagaOf("1"), LEASE);
+  for (const id of ["1", "2"]) await sagas.create(sagaOf(id, { context: jsonOf(90_000) }), LEASE);
   await opened.raw.delete(["sluice", "saga", "1", "log", 1]);
-  await assert.rejects(sagas.load("1"), {
-    name: "TypeError",
-    message: `Cannot read the saga "1" as a part of it is missing`,
-  });
+  await opened.raw.delete(["sluice", "saga", "2", "text", "context", 1, 0]);
+  for (const id of ["1", "2"]) {
+    await assert.rejects(sagas.load(id), {
+      name: "TypeError",
+      message: `Cannot read the saga "${id}" as a part of it is missing`,
+    });
+  }
 });
 
 async function textsOf(kv: Deno.Kv) {

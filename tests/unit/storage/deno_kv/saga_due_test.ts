@@ -48,14 +48,19 @@ Deno.test("claimDue() has nothing to look at of what has ended, is parked or wai
 Deno.test("claimDue() gives what has been due the longest first, also where the index is too early", async () => {
   using opened = await openStorage();
   const { storage: { sagas }, clock } = opened;
-  await sagas.create(sagaOf("1"), LEASE);
-  await clock.advance(1_000);
-  await sagas.create(sagaOf("2"), LEASE);
+  await sagas.create(sagaOf("0"), LEASE);
+  const others = Array.from({ length: 11 }, (_, n) => String(n + 1));
+  for (const id of others) {
+    await clock.advance(100);
+    await sagas.create(sagaOf(id), LEASE);
+  }
   await clock.advance(10_000);
-  await sagas.checkpoint("1", 1, LEASE); // is due behind the other, and stands before it
+  await sagas.checkpoint("0", 1, LEASE); // is due behind the others, and stands before them
   await clock.advance(60_000);
-  const due = await sagas.claimDue({ ...DUE, limit: 1 });
-  assert.deepEqual(due.map(({ record }) => record.id), ["2"]);
+  const first = await sagas.claimDue({ ...DUE, limit: 1 });
+  assert.deepEqual(first.map(({ record }) => record.id), ["1"]);
+  const next = await sagas.claimDue({ ...DUE, limit: 10 });
+  assert.deepEqual(next.map(({ record }) => record.id), others.slice(1));
   assert.equal((await sagas.statistics()).oldestDueMs, 30_000);
 });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type DenoKv, denoKvStorage } from "../../../../src/storage/deno_kv/mod.ts";
 import type { SagaStatus } from "../../../../src/storage/mod.ts";
 import { openStorage, sagaOf } from "./support.ts";
 
@@ -16,12 +17,11 @@ Deno.test("list() gives sagas of one millisecond in the order of their starts, w
   assert.deepEqual(all.map(({ id }) => id), ["9", "8", "7", "6", "5"]);
   const ids: string[] = [];
   let after: string | undefined;
-  for (;;) {
-    const [next] = await sagas.list({ limit: 1, ...(after === undefined ? {} : { after }) });
-    if (next === undefined) break;
-    ids.push(next.id);
-    after = next.position;
-  }
+  do {
+    const [next] = await sagas.list({ limit: 1, after });
+    if (next !== undefined) ids.push(next.id);
+    after = next?.position;
+  } while (after !== undefined);
   assert.deepEqual(ids, ["9", "8", "7", "6", "5"]);
 });
 
@@ -45,4 +45,20 @@ Deno.test("list() begins at the front behind what is no position", async () => {
   const { sagas } = opened.storage;
   await sagas.create(sagaOf("1"), LEASE);
   assert.equal((await sagas.list({ after: "nonsense" })).length, 1);
+});
+
+Deno.test("list() gives a saga once that goes from one state to the next while they are listed", async () => {
+  using opened = await openStorage();
+  const { sagas } = opened.storage;
+  await sagas.create(sagaOf("1"), LEASE);
+  const end = async () => await sagas.checkpoint("1", 1, { status: "failed", leaseMs: 0 });
+  const kv: DenoKv = {
+    ...opened.kv,
+    async *list(selector, options) {
+      if ("prefix" in selector && selector.prefix.includes("failed")) await end();
+      yield* opened.kv.list(selector, options);
+    },
+  };
+  const { sagas: listing } = denoKvStorage(kv, { clock: opened.clock });
+  assert.deepEqual((await listing.list()).map(({ id, status }) => [id, status]), [["1", "failed"]]);
 });
