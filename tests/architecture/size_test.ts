@@ -17,7 +17,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./hono": 20,
   "./kafka": 10,
   "./outbox": 8,
-  "./postgres": 28,
+  "./postgres": 36,
   "./postgres-log": 15,
   "./protobuf": 7,
   "./rabbitmq": 8,

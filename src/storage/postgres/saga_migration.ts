@@ -4,7 +4,8 @@ import type { PostgresNames } from "./names.ts";
 const TEXT = `text collate "C"`;
 
 /**
- * A saga is written with each of its steps, in the page in which it stands: pages keep room for that.
+ * A saga is written with each of its steps, in the page in which it stands. Pages keep no room for that:
+ * they are filled while their sagas run, and what is old in a full page makes room for what is new.
  * Tables are analyzed seldom, and keep their size, so that no plan is made for a table of a few rows
  * that is a large one a moment later.
  */
@@ -24,7 +25,11 @@ const SETTINGS = `
  * those that are due, or earlier: so whoever reads it looks at `until`, `resume_at`, `not_before` and
  * `is_parked` as well.
  */
-export function sagaMigration({ table, index }: PostgresNames): readonly string[] {
+export function sagaMigration(names: PostgresNames): readonly string[] {
+  return [...sagaTable(names), ...logTables(names)];
+}
+
+function sagaTable({ table, index }: PostgresNames): readonly string[] {
   return [
     `create table if not exists ${table("saga")} (
   id ${TEXT} primary key,
@@ -53,6 +58,12 @@ export function sagaMigration({ table, index }: PostgresNames): readonly string[
   on ${table("saga")} (is_parked, status, position)`,
     `create index if not exists ${index("saga_due")}
   on ${table("saga")} (has_ended, due_at)`,
+  ];
+}
+
+/** Logs, mailboxes, and how many signals came late, which is one row. */
+function logTables({ table }: PostgresNames): readonly string[] {
+  return [
     `create table if not exists ${table("saga_late")} (
   id integer primary key,
   count bigint not null
