@@ -18,7 +18,7 @@ const maxKiB: Readonly<Record<string, number>> = {
   "./kafka": 10,
   "./mermaid": 5,
   "./outbox": 8,
-  "./postgres": 35,
+  "./postgres": 36,
   "./postgres-log": 15,
   "./protobuf": 7,
   "./rabbitmq": 8,

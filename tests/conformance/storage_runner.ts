@@ -4,9 +4,19 @@ import { outboxCases } from "../../src/testing/outbox_cases.ts";
 import { sagaStoreCases } from "../../src/testing/saga_cases.ts";
 import { storageCases } from "../../src/testing/storage_cases.ts";
 import type { StorageHarness } from "../../src/testing/storage_harness.ts";
+import type { StorageCase } from "../../src/testing/storage_steps.ts";
+
+const ALL: readonly StorageCase[] = [
+  ...storageCases,
+  ...outboxCases,
+  ...inboxCases,
+  ...sagaStoreCases,
+];
 
 /** What a storage is to be tried with. */
 export interface StorageRun {
+  /** The cases. @default all */
+  readonly cases?: readonly StorageCase[];
   /** Whether the harnesses say that they are concurrent; the cases that need it are left out otherwise. */
   readonly isConcurrent: boolean;
   /** Cases that are left out, each with the reason. @default none */
@@ -20,10 +30,9 @@ export interface StorageRun {
 /** Makes a test of each case of a storage, and says which ones it leaves out. */
 export function testStorage(
   name: string,
-  { isConcurrent, leftOut = {}, hasTimers = false, harness }: StorageRun,
+  { cases = ALL, isConcurrent, leftOut = {}, hasTimers = false, harness }: StorageRun,
 ): void {
   const unused = new Set(Object.keys(leftOut));
-  const cases = [...storageCases, ...outboxCases, ...inboxCases, ...sagaStoreCases];
   for (const { name: behaviour, needs, run } of cases) {
     if (unused.delete(behaviour)) {
       console.log(`Not tested, as ${leftOut[behaviour]}: ${name} ${behaviour}`);

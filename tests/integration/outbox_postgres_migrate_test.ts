@@ -2,7 +2,9 @@ import { fromPg, migrationSql, type PostgresClient, postgresStorage } from "@slu
 import { SchemaVersionError } from "@sluice/cqrs/storage";
 import assert from "node:assert/strict";
 import pg from "pg";
+import { migrate } from "../../src/storage/postgres/migrate.ts";
 import { migrations } from "../../src/storage/postgres/migrations.ts";
+import { postgresNames } from "../../src/storage/postgres/names.ts";
 import { startPostgres } from "../services/postgres.ts";
 import { messages } from "./outbox/envelopes.ts";
 
@@ -110,6 +112,29 @@ Deno.test("migrate() goes on from an older version, and keeps what is stored", a
   assert.equal((await storage.outbox.statistics()).pending, 2);
 });
 
+Deno.test("migrate() adds what sagas need to a database of version 4", async () => {
+  await using database = await openDatabase();
+  const older = migrations.filter(({ version }) => version <= 4);
+  await migrate(database.client, postgresNames(), older);
+  const storage = postgresStorage(database.client);
+  await storage.outbox.store(messages("a1"));
+  await assert.rejects(storage.sagas.load("a"), /call migrate\(\) first$/);
+  await storage.migrate();
+  const saga = {
+    id: "a",
+    name: "order",
+    version: 1,
+    status: "running",
+    context: "{}",
+    metadata: "{}",
+    entries: [],
+  } as const;
+  assert.equal(await storage.sagas.create(saga, { owner: "me", leaseMs: 60_000 }), true);
+  await storage.sagas.checkpoint("a", 1, { messages: messages("b1"), leaseMs: 0 });
+  assert.equal((await storage.outbox.statistics()).pending, 2);
+  await migrate(database.client, postgresNames(), older); // as one of the older processes does
+});
+
 Deno.test("migrate() refuses a newer version that is breaking, and accepts one that is not", async () => {
   await using database = await openDatabase();
   const storage = postgresStorage(database.client);
@@ -146,6 +171,8 @@ Deno.test("a storage that was not migrated says so", async () => {
     read: () => session.read(1),
     statistics: () => storage.outbox.statistics(),
     list: () => storage.outbox.deadLetters.list(),
+    claim: () => storage.sagas.claim("a", { owner: "me", leaseMs: 1_000 }),
+    listSagas: () => storage.sagas.list(),
   };
   for (const call of Object.values(calls)) {
     await assert.rejects(call(), (error) => {

@@ -12,6 +12,8 @@ export interface GroupWork<I, R> {
 
 /** How many are done together at the most. */
 const MAX_ITEMS = 100;
+/** How many turns of the queue of microtasks those take who were answered together until they ask again. */
+const TURNS = 50;
 
 interface Waiting<I, R> {
   readonly item: I;
@@ -39,6 +41,7 @@ export class Grouping<I, R> {
   async #drain(): Promise<void> {
     this.#isBusy = true;
     while (this.#waiting.length > 0) {
+      for (let turn = 0; turn < TURNS; turn++) await undefined;
       const batch = this.#next();
       const [first, ...others] = batch;
       if (first !== undefined && others.length === 0) await this.#alone(first);

@@ -1,3 +1,4 @@
+import { type ConcurrencyLimit, concurrencyLimit } from "../../resilience/mod.ts";
 import {
   type ListedSaga,
   maxCountOf,
@@ -36,6 +37,12 @@ import { arrayLiteral, checkStorable, storable } from "./statement.ts";
 import { freshQuery, tryingQuery } from "./storage_query.ts";
 import type { WakeUps } from "./wake_ups.ts";
 
+/**
+ * So many groups are planned each time: a plan that was made for a table of a few rows would look
+ * through all of it when it has many. Afterwards it has some, or will be analyzed before it has many.
+ */
+const FRESH_GROUPS = 500;
+
 /** How a storage on Postgres writes sagas. */
 export interface PostgresSagaOptions {
   /**
@@ -65,6 +72,9 @@ export class PostgresSagas implements SagaStore {
   /** For statements that are seldom sent: their tables may have grown since. */
   readonly #freshQuery: PostgresQuery;
   readonly #statements: SagaStatements;
+  /** Of what locks several sagas and waits for others, one at a time: two could wait for each other. */
+  readonly #turns: ConcurrencyLimit = concurrencyLimit(1);
+  #groups = 0;
   readonly #creates: Grouping<GroupedCreate, boolean> | undefined;
   readonly #checkpoints: Grouping<GroupedCheckpoint, SagaHold | undefined> | undefined;
 
@@ -148,12 +158,13 @@ export class PostgresSagas implements SagaStore {
     if (holds.length === 0) return [];
     const ids = holds.map(({ id }) => storable(id));
     const revisions = holds.map(({ revision }) => revision);
-    const rows = await this.#query(this.#statements.keep, [
+    const parameters = [
       arrayLiteral(ids),
       arrayLiteral(revisions),
       intervalText(leaseMs),
       intervalText(leaseMs / 2),
-    ]);
+    ];
+    const rows = await this.#turns.run(() => this.#freshQuery(this.#statements.keep, parameters));
     const kept = new Map(rows.map((row) => [String(row.id), holdOf(row)]));
     return holds.map(({ revision }, n) => {
       const hold = kept.get(ids[n] ?? "");
@@ -228,7 +239,8 @@ export class PostgresSagas implements SagaStore {
     items: readonly GroupedCheckpoint[],
   ): Promise<ReadonlyArray<SagaHold | undefined>> {
     const { text, parameters } = groupedCheckpointStatement(this.#parts.names, items);
-    const rows = await this.#query(text, parameters);
+    const query = this.#groups++ < FRESH_GROUPS ? this.#freshQuery : this.#query;
+    const rows = await this.#turns.run(() => query(text, parameters));
     const holds = new Map(rows.map((row) => [Number(row.k), holdOf(row)]));
     return items.map((_, k) => holds.get(k));
   }

@@ -105,7 +105,8 @@ o as (
     l interval, z boolean, w interval)),
 s as (
   update ${names.table("saga")} t set ${GROUPED_SETS}
-  from g where t.id = g.i and t.revision = g.v returning t.id, g.k, t.revision, t.signals),
+  from g where t.id = any (array(select i from g)) and t.id = g.i and t.revision = g.v
+  returning t.id, g.k, t.revision, t.signals),
 l as (
   ${logInto(names)}
   select ${NOW}, s.id, ${ENTRY_VALUES}

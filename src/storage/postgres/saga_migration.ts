@@ -4,7 +4,8 @@ import type { PostgresNames } from "./names.ts";
 const TEXT = `text collate "C"`;
 
 /**
- * A saga is written with each of its steps, in the page in which it stands: pages keep room for that.
+ * A saga is written with each of its steps, in the page in which it stands. Pages keep no room for that:
+ * they are filled while their sagas run, and what is old in a full page makes room for what is new.
  * Tables are analyzed seldom, and keep their size, so that no plan is made for a table of a few rows
  * that is a large one a moment later.
  */
@@ -25,7 +26,7 @@ const SETTINGS = `
  * `is_parked` as well.
  */
 export function sagaMigration(names: PostgresNames): readonly string[] {
-  return [...sagaTable(names), ...tablesBeside(names)];
+  return [...sagaTable(names), ...logTables(names)];
 }
 
 function sagaTable({ table, index }: PostgresNames): readonly string[] {
@@ -60,8 +61,8 @@ function sagaTable({ table, index }: PostgresNames): readonly string[] {
   ];
 }
 
-/** Logs, mailboxes, and how many signals came late. */
-function tablesBeside({ table }: PostgresNames): readonly string[] {
+/** Logs, mailboxes, and how many signals came late, which is one row. */
+function logTables({ table }: PostgresNames): readonly string[] {
   return [
     `create table if not exists ${table("saga_late")} (
   id integer primary key,

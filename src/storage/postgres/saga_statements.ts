@@ -87,13 +87,14 @@ ${claimed(names)}
 order by greatest(o.due_at, o.until, o.resume_at, o.not_before), o.position`;
 }
 
-/** All who lock several sagas and wait do so in the order of their ids. */
+/** Whoever locks several sagas and waits does so in the order of their ids, or while no other does. */
 function keepSql({ table }: PostgresNames): string {
   const until = `${NOW} + $3::interval`;
   return `with k as materialized (
-  select s.id as k from unnest($1::text::text[], $2::text::integer[]) as g(id, revision)
-  join ${table("saga")} s on s.id = g.id and s.revision = g.revision
-  order by s.id for update of s)
+  select s.id as k from ${table("saga")} s
+  join unnest($1::text[], $2::integer[]) as g(id, revision)
+    on s.id = g.id and s.revision = g.revision
+  where s.id = any ($1::text[]) order by s.id for update of s)
 update ${table("saga")} set until = ${until},
   due_at = case when due_at between ${NOW} + $4::interval and ${until} then due_at
     else ${dueSql(until)} end

@@ -126,12 +126,8 @@ function textSql(parameters: Parameters, text: string | null): string {
   return text === null ? "null" : parameters.add(storable(text));
 }
 
-/**
- * While somebody has the saga, `due_at` stays as it is unless it would be too late: it stands in an
- * index, which is not to be written with each step.
- */
 function timesOf(parameters: Parameters, change: SagaChange): readonly string[] {
-  const { leaseMs, resumeInMs = 0, hasProgressed } = change;
+  const { leaseMs, resumeInMs = 0 } = change;
   const inMs = (ms: number) => `${NOW} + ${parameters.add(intervalText(ms))}::interval`;
   const until = leaseMs > 0 ? inMs(leaseMs) : undefined;
   const resume = resumeInMs === Infinity
@@ -139,30 +135,30 @@ function timesOf(parameters: Parameters, change: SagaChange): readonly string[] 
     : resumeInMs > 0
     ? inMs(resumeInMs)
     : undefined;
-  const others = [resume, hasProgressed === true ? undefined : "not_before"];
-  const times = [until ?? NOW, ...others.filter((time) => time !== undefined)];
   return [
     `until = ${until ?? "null, owner = null"}`,
     `resume_at = ${resume ?? "null"}`,
-    `due_at = ${
-      until !== undefined && resume === undefined
-        ? leasedDueSql(change, until)
-        : dueSql(change, `greatest(${times.join(", ")})`)
-    }`,
+    `due_at = ${dueSql(change, until, resume)}`,
   ];
 }
 
-function leasedDueSql(change: SagaChange, until: string): string {
-  const { status, parkedReason } = change;
-  const isPlain = (status === undefined || !hasSagaEnded({ status })) &&
-    typeof parkedReason !== "string";
-  return isPlain ? `least(due_at, ${until})` : dueSql(change, until);
-}
-
-function dueSql({ status, parkedReason }: SagaChange, due: string): string {
+/**
+ * While somebody has the saga, `due_at` stays as it is unless it would be too late: it stands in an
+ * index, which is not to be written with each step.
+ */
+function dueSql(
+  { status, parkedReason, hasProgressed }: SagaChange,
+  until: string | undefined,
+  resume: string | undefined,
+): string {
   if (status !== undefined && hasSagaEnded({ status })) return endSql(status);
-  const changed = typeof parkedReason === "string" ? "null" : due;
-  return status !== undefined ? changed : `case when has_ended then due_at else ${changed} end`;
+  const isParking = typeof parkedReason === "string";
+  if (until !== undefined && resume === undefined && !isParking) return `least(due_at, ${until})`;
+  const times = [until ?? NOW, resume, hasProgressed === true ? undefined : "not_before"];
+  const due = isParking
+    ? "null"
+    : `greatest(${times.filter((time) => time !== undefined).join(", ")})`;
+  return status !== undefined ? due : `case when has_ended then due_at else ${due} end`;
 }
 
 /** `due_at` of a saga that has ended. */
