@@ -30,6 +30,16 @@ Somebody reads the slot: true
 Published: 250 g, 500 g
 Without the slot: SlotLostError
 `,
+  "saga.ts": `\
+o1 is waiting
+o2 is waiting
+Completed: 1, compensated: 1
+o1 is completed
+o2 is compensated (Step "send": Error: No courier carries that)
+o1/charge: refunded false
+o2/charge: refunded true
+Published: order.sent
+`,
   "streams_on_two_instances.ts": `\
   POST goes to instance A
   instance A begins a report

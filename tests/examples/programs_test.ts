@@ -583,6 +583,143 @@ A car is ordered
 Whoever wants no progress gets the outcome
   200 completed: P-chair
 `,
+  "saga_deno_kv.ts": `\
+A: pack completed
+B: 1 completed
+completed: {"item":"lamp","packedBy":"A","sentBy":"B"}
+Published: order.sent, order.packed
+Parcels: 1
+`,
+  "saga_fallback.ts": `\
+Order o1 to Italy, with the courier up
+  o1 by courier, small
+Order o2 to Italy, with the courier down
+  o2 by post, small
+Order o3 to Italy, with the courier down
+  the circuit was closed and is open
+  o3 by post, small
+Order o4 to Italy, with the courier down
+  o4 by post, small
+Order o5 to Italy, with the courier up
+  o5 by post, small
+A minute later
+Order o6 to Italy, with the courier up
+  the circuit was open and is half_open
+  the circuit was half_open and is closed
+  o6 by courier, small
+Order o7 to Atlantis, with the courier down
+  the post brings back o7 by post, small
+  compensated: Step "declare": RangeError: The customs of Atlantis refuse it
+The courier was asked 5 times
+What the log of o2 says of the step
+  primary started
+  primary retrying: Error: The courier does not answer
+  secondary started
+  secondary completed
+`,
+  "saga_operations.ts": `\
+Two steps cannot be undone; the others are
+  o1 is failed
+    reserve: compensated
+    charge: compensation_failed (Error: The bank does not answer)
+    gift: compensation_failed (Error: The gift was eaten)
+    ship: failed (Error: No courier carries a piano)
+A health check sees it
+  SagaLagError: 1 failed
+So somebody looks for it
+  o1: Step "ship": Error: No courier carries a piano
+The bank is up again, and the gift is forgotten
+  {"claimed":1,"compensated":1}
+  o1 is compensated
+    reserve: compensated
+    charge: compensated
+    gift: skipped
+    ship: failed (Error: No courier carries a piano)
+An order that is called off half-way
+  o2 is compensated
+    reserve: compensated
+    charge: compensated
+    gift: pending
+    ship: pending
+An order whose steps nobody knows any more is parked, and goes on with them
+  {"claimed":1,"parked":1}
+  o3 is parked: its log has done something of step "reserve" before step "weigh", which its definition has before it
+  o3 is completed
+    reserve: completed
+    charge: completed
+    gift: completed
+    ship: completed
+What was decided about o1 stays in its log
+  retry charge: The bank is up
+  skip gift: Nobody wants it back
+Sagas that are done are forgotten some day
+  deleted: 3
+`,
+  "saga_order.ts": `\
+A lamp, whose progress somebody follows
+  reserve completed {"left":1}
+  charge completed {"receipt":"R-1"}
+  ship completed {"parcel":"lamp, paid by R-1"}
+  lamps left: 1, messages: 1
+The same order once more: it is done already
+  lamp, paid by R-1
+  lamps left: 1, messages: 1
+A piano cannot be sent
+  compensated: Step "ship": Error: No courier carries a piano
+    reserve: compensated
+    charge: compensated
+    ship: failed
+  pianos left: 1, payments: 1
+Its history
+  1 act reserve started
+  2 act reserve completed
+  3 act charge started
+  4 act charge completed
+  5 act ship started
+  6 act ship failed Error: No courier carries a piano
+  7 turn_back completed Step "ship": Error: No courier carries a piano
+  8 compensate charge started
+  9 compensate charge completed
+  10 compensate reserve started
+  11 compensate reserve completed
+`,
+  "saga_recovery.ts": `\
+One at a time, by its id, with the context that is stored
+  t1: hotel completed, and the caller is gone
+  t1 is running, its context {"to":"Rome","hotel":"in Rome (t1/hotel)"}
+  t1 is completed
+What has ended is not run again
+  completed
+A loop, in a process that lives on
+  t2: hotel completed, and the caller is gone
+  t2 is running, its context {"to":"Paris","hotel":"in Paris (t2/hotel)"}
+  t2 is completed
+A cron, where nothing lives between requests
+  t3: hotel completed, and the caller is gone
+  t3 is running, its context {"to":"Atlantis","hotel":"in Atlantis (t3/hotel)"}
+  nobody sleeps in Atlantis (t3/hotel)
+  t3 is compensated
+  taken up 1: 0 completed, 1 compensated
+`,
+  "saga_signals.ts": `\
+Ada asks for holidays, and has an answer the next day
+  Ada is away in the plan
+  h1 is waiting
+  Ada has 3 days off, says Bob
+  h1 is completed
+An answer that makes no sense is refused, and she waits on
+  Ada is away in the plan
+  MessageValidationError (message_validation)
+  h2 is waiting
+  Ada is back in the plan
+  h2 is compensated: Step "book": Error: Bob has refused
+Nobody answers Cleo
+  Cleo is away in the plan
+  Cleo is back in the plan
+  h3 is compensated: Step "approval": No signal "approval" has come in 172800000 ms
+And then somebody does, too late
+  late; late signals: 1
+`,
   "sse_stream.ts": `\
 POST /prices {"symbol":"ACME","ticks":3}
   start
