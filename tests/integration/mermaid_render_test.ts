@@ -121,7 +121,7 @@ Deno.test({
           const missing = saga.names.map(shorten).filter((name) => !shown.includes(name));
           assert.deepEqual(missing, []);
         }),
-        { numRuns: 15 },
+        { numRuns: 10 },
       );
     });
   },
