@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { bootstrap, circuitBreaker, handlers, timeout, type } from "../../../mod.ts";
 import {
   saga,
-  SagaFailedError,
+  type SagaFailedError,
   type StepContext,
   stepFallback,
   type StepFallbackOptions,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
-import { saga, SagaFailedError, sagaRecovery } from "../../../src/saga/mod.ts";
+import { saga, type SagaFailedError, sagaRecovery } from "../../../src/saga/mod.ts";
 import { z } from "zod";
 import { fail, inTime, logOf, workshop } from "./support.ts";
 
