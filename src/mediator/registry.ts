@@ -96,6 +96,7 @@ export interface Registry<M extends AnyMessage, C, Needs = Context>
    * saga as a whole.
    *
    * @param earlier Versions before this one that may still be under way: they are gone on with, and never started.
+   * @throws {TypeError} If it is no saga.
    */
   saga<T extends SagaRequest>(
     definition:
