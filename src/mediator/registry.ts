@@ -80,7 +80,7 @@ export interface Registry<M extends AnyMessage, C, Needs = Context>
    * Binds a message to its handlers: one for a request, any number for an
    * event, where further calls add to those before.
    *
-   * @throws {TypeError} If there is no handler.
+   * @throws {TypeError} If there is no handler, or the message is a saga.
    */
   on<T extends AnyMessage>(
     definition:
@@ -96,6 +96,7 @@ export interface Registry<M extends AnyMessage, C, Needs = Context>
    * saga as a whole.
    *
    * @param earlier Versions before this one that may still be under way: they are gone on with, and never started.
+   * @throws {TypeError} If it is no saga.
    */
   saga<T extends SagaRequest>(
     definition:
@@ -159,6 +160,9 @@ class StepRegistry<M extends AnyMessage, C, Needs> implements Registry<M, C, Nee
     definition: Definition<T>,
     ...handlers: readonly Handler<T, C>[]
   ): Registry<M | T, C, Needs> {
+    if (definition.kind === "saga") {
+      throw new TypeError(`Cannot bind saga "${definition.type}" to handlers: bind it with saga()`);
+    }
     if (handlers.length === 0) {
       throw new TypeError(`Cannot bind "${definition.type}" to no handler`);
     }
@@ -172,6 +176,9 @@ class StepRegistry<M extends AnyMessage, C, Needs> implements Registry<M, C, Nee
     definition: AnyBindableSaga,
     ...earlier: readonly AnyBindableSaga[]
   ): Registry<M | T, C, Needs> {
+    for (const { kind, type } of [definition, ...earlier]) {
+      if (kind !== "saga") throw new TypeError(`Cannot bind "${type}" as a saga as it is none`);
+    }
     return new StepRegistry([...this.steps, { step: "saga", definition, earlier }]);
   }
 

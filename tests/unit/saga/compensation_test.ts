@@ -6,8 +6,8 @@ import { fail, inTime, logOf, trio, workshop } from "./support.ts";
 /** A saga that turns back, and whose compensations fail some times. */
 function stubborn(
   failures: Record<string, number>,
-  retries: Record<string, StepRetry> = {},
-  compensateRetry: StepRetry | undefined = undefined,
+  retries: Record<string, StepRetry | undefined>,
+  compensateRetry?: StepRetry,
 ) {
   const { clock, options, events } = workshop();
   const times: Record<string, number[]> = { a: [], b: [] };
@@ -36,7 +36,7 @@ function stubborn(
 }
 
 Deno.test("a compensation that fails twice is tried three times, and the saga is compensated", async () => {
-  const { run, times } = stubborn({ b: 2 });
+  const { run, times } = stubborn({ b: 2 }, {});
   const thrown: SagaFailedError = await run();
   assert.equal(thrown.outcome.status, "compensated");
   assert.equal(times.b?.length, 3);
@@ -57,7 +57,7 @@ Deno.test("a compensation is tried again after 100, 200 and 400 milliseconds", a
 });
 
 Deno.test("a compensation is tried three times by default, after 1 and 2 seconds", async () => {
-  const { run, delays } = stubborn({ a: Infinity });
+  const { run, delays } = stubborn({ a: Infinity }, {});
   await run();
   assert.deepEqual(delays("a"), [1_000, 2_000]);
 });
@@ -73,7 +73,7 @@ Deno.test("a compensation is tried again as its saga says where its step says no
 });
 
 Deno.test("each compensation has attempts of its own", async () => {
-  const { run, times } = stubborn({ a: 2, b: 1 });
+  const { run, times } = stubborn({ a: 2, b: 1 }, {});
   const thrown: SagaFailedError = await run();
   assert.equal(thrown.outcome.status, "compensated");
   assert.deepEqual([times.a?.length, times.b?.length], [3, 2]);
@@ -105,7 +105,7 @@ Deno.test("a compensation that gives up keeps no other from running, and the sag
 });
 
 Deno.test("each attempt at a compensation is written before it begins, and each failure", async () => {
-  const { app, run } = stubborn({ b: 1 });
+  const { app, run } = stubborn({ b: 1 }, {});
   await run();
   assert.deepEqual((await logOf(app, "s")).slice(6), [
     "turn_back completed",
