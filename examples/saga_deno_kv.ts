@@ -15,8 +15,9 @@ import { outboxRelay } from "@sluice/cqrs/outbox";
 import { saga, sagaRecovery } from "@sluice/cqrs/saga";
 
 const order = type<{ item: string }>();
-const Packed = notification("order.packed", { topic: "orders", data: order });
-const Sent = notification("order.sent", { topic: "orders", data: order });
+const orders = { topic: "orders", data: order, key: ({ item }: { item: string }) => item }; // in order
+const Packed = notification("order.packed", orders);
+const Sent = notification("order.sent", orders);
 
 const kv = await Deno.openKv(Deno.args[0] ?? ":memory:"); // on Deno Deploy without an argument
 

@@ -31,7 +31,7 @@ const Order = saga("order", { version: 1, context: type<{ id: string; country: s
     "ship",
     stepFallback(
       {
-        act({ id, box }: { id: string; box: string }) {
+        act({ id, box }) {
           courier.calls++;
           if (!courier.isUp) throw new Error("The courier does not answer");
           return { parcel: `${id} by courier, ${box}` };
