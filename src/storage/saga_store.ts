@@ -250,6 +250,7 @@ export interface SagaStore {
    * Starts a saga, claimed. Resolves to whether it did: not, if there is one with this id.
    *
    * @throws {RangeError} If the lease is out of its range.
+   * @throws {TypeError} If the storage takes no such id or name, as it is too long for it.
    */
   create(saga: NewSaga, lease: SagaLease): Promise<boolean>;
   /** Reads a saga; `undefined` if there is none. */
@@ -286,6 +287,8 @@ export interface SagaStore {
   /**
    * Puts a signal into the mailbox of a saga, and wakes the saga if it waits: it is due then. `"late"` if
    * it has ended, which is counted and otherwise ignored; `undefined` if there is none.
+   *
+   * @throws {TypeError} If the storage takes no such id or name, as it is too long for it.
    */
   signal(
     id: string,

@@ -59,8 +59,9 @@ export interface PostgresStorage<C = unknown> extends Storage<PostgresTransactio
   /** Which messages from brokers were handled. It takes the transactions of any storage on the same database. */
   readonly inbox: InboxStore<PostgresTransaction>;
   /**
-   * Sagas and their logs. Only the clock of the database counts. Those that could be claimed are found
-   * the oldest first by a time that may be early by half of the lease with which they were last written.
+   * Sagas and their logs. Only the clock of the database counts. `claimDue` goes by when sagas were
+   * last claimed, kept or given up: one that was written to since then may come before its turn, though
+   * never before it is due.
    */
   readonly sagas: SagaStore;
   /**
