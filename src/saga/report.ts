@@ -1,4 +1,4 @@
-import type { SagaOutcome, SagaReport, SagaStepState } from "../mediator/mod.ts";
+import type { SagaOutcome, SagaStepState } from "../mediator/mod.ts";
 import type { SagaRecord } from "../storage/mod.ts";
 import { SagaFailedError, SagaStepError } from "./saga_errors.ts";
 import type { PartProgress, SagaProgress, StepProgress } from "./progress.ts";
@@ -30,7 +30,7 @@ export function failureOf(outcome: SagaOutcome, cause?: unknown): SagaFailedErro
   const { error } = outcome;
   const known = cause ?? (error === undefined ? undefined : new SagaStepError(error));
   return new SagaFailedError(
-    outcome as SagaReport<SagaFailedError["outcome"]["status"]>,
+    outcome as SagaFailedError["outcome"],
     known === undefined ? {} : { cause: known },
   );
 }

@@ -1,6 +1,5 @@
 import { SluiceError } from "../errors.ts";
 import type { SagaOutcome, SagaReport } from "../mediator/mod.ts";
-import type { SagaStatus } from "../storage/mod.ts";
 
 /**
  * A saga was not completed: its outcome says where it stands. The `cause` is what its step has thrown, where
@@ -12,10 +11,10 @@ export class SagaFailedError extends SluiceError {
   /** {@inheritDoc SluiceError.code} */
   override readonly code = "saga_failed";
   /** What has become of the saga. */
-  readonly outcome: SagaReport<Exclude<SagaStatus, "completed">>;
+  readonly outcome: Exclude<SagaOutcome, { readonly status: "completed" }>;
 
   /** Creates the error for an outcome. */
-  constructor(outcome: SagaReport<Exclude<SagaStatus, "completed">>, options?: ErrorOptions) {
+  constructor(outcome: SagaFailedError["outcome"], options?: ErrorOptions) {
     const { name, id, error, status, parkedReason } = outcome;
     const why = parkedReason === undefined
       ? error ?? "it is not done"

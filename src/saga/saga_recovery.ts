@@ -99,6 +99,7 @@ export interface SagaRecovery extends Tick<SagaRecoveryReport> {
  * const Trip = saga("trip", { version: 1, context: type<{ to: string }>() }).step("book", () => {});
  * const app = bootstrap(handlers().saga(Trip), { storage: memoryStorage() });
  * const running = sagaRecovery(app).run({ onError: (error) => console.error(error) });
+ * await app.send(Trip({ to: "Rome" }));
  * await running[Symbol.asyncDispose]();
  * ```
  */
