@@ -227,6 +227,7 @@ export class SagaEngine implements SagaRunner {
 
   /** Gives what a saga does as its log tells it, whoever goes on with it; and how it stands then. */
   async *follow(
+    name: string,
     id: string,
     { after = 0, untilEnd = false, signal }: SagaFollowOptions,
   ): AsyncGenerator<SagaItem, SagaOutcome, void> {
@@ -234,6 +235,7 @@ export class SagaEngine implements SagaRunner {
     try {
       for (let seen = after;;) {
         const snapshot = await this.load(id);
+        if (snapshot.record.name !== name) throw new SagaNotFoundError(id);
         yield* this.#itemsOf(snapshot, seen);
         seen = Math.max(seen, snapshot.log.length);
         const isResting = isAtRest(snapshot.record);
