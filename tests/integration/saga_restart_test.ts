@@ -1,18 +1,10 @@
-import {
-  fromPg,
-  fromPostgresJs,
-  type PostgresClient,
-  postgresStorage,
-} from "@sluice/cqrs/postgres";
 import assert from "node:assert/strict";
-// @ts-types="npm:@types/pg@^8"
-import pg from "pg";
-import postgres from "postgres";
 import { startPostgres } from "../services/postgres.ts";
 import { EffectsLedger } from "./saga/effects_ledger.ts";
 import { assertEnded, messagesOf } from "./saga/invariants.ts";
 import { pause, recoveryOf } from "./saga/recovery.ts";
 import { sagaApp } from "./saga/saga_app.ts";
+import { openStorage } from "./saga/saga_database.ts";
 
 // Its own, as it is restarted.
 const server = await startPostgres({ isOwn: true });
@@ -23,23 +15,17 @@ const WRITERS = 8;
 /** How many sagas end between two restarts. */
 const SHARE = 60;
 
-const drivers = {
-  pg(url: string) {
-    const pool = new pg.Pool({ connectionString: url, max: 8 });
-    pool.on("error", () => {});
-    return { client: fromPg(pool) as PostgresClient<unknown>, close: () => pool.end() };
-  },
-  "postgres.js"(url: string) {
-    const sql = postgres(url, { max: 8, onnotice: () => {} });
-    return { client: fromPostgresJs(sql) as PostgresClient<unknown>, close: () => sql.end() };
-  },
-};
+const drivers = [
+  { name: "pg", driver: "pg", groupCheckpoints: false },
+  { name: "postgres.js", driver: "postgres.js", groupCheckpoints: false },
+  { name: "pg, in groups", driver: "pg", groupCheckpoints: true },
+] as const;
 
-for (const [driver, connect] of Object.entries(drivers)) {
-  Deno.test(`sagas survive that the server crashes again and again under load, through ${driver}`, async () => {
+for (const { name, ...options } of drivers) {
+  Deno.test(`sagas survive that the server crashes again and again under load, through ${name}`, async () => {
     await using database = await server.createDatabase();
-    const { client, close } = connect(database.url);
-    const storage = postgresStorage(client);
+    await using opened = await openStorage(database.url, options);
+    const { storage } = opened;
     await storage.migrate();
     await using ledger = new EffectsLedger();
     ledger.refuses = ({ side, step, saga }) =>
@@ -105,6 +91,5 @@ for (const [driver, connect] of Object.entries(drivers)) {
       await assertEnded(id, { storage, ledger, ending, deaths, messages });
     }
     assert.equal(messages.size, ids.length);
-    await close();
   });
 }

@@ -49,6 +49,7 @@ export class EffectsLedger implements Effects, AsyncDisposable {
   /** Is awaited before a call is answered, after it has been written down. A test may change it. */
   beforeAnswer: (call: StepCall) => void | Promise<void> = () => {};
   readonly #open: Map<string, StepCall> = new Map();
+  readonly #dead: Set<string> = new Set();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #end: AbortController = new AbortController();
   readonly #waiting: Set<() => void> = new Set();
@@ -76,6 +77,7 @@ export class EffectsLedger implements Effects, AsyncDisposable {
 
   /** Forgets what a process had begun and can no longer end. */
   died(process: string): void {
+    this.#dead.add(process); // what it has sent may still come
     for (const [name, call] of this.#open) if (call.process === process) this.#open.delete(name);
   }
 
@@ -99,7 +101,7 @@ export class EffectsLedger implements Effects, AsyncDisposable {
     const open = this.#open.get(name);
     if (call.phase === "begin") {
       if (open !== undefined) this.overlaps.push([open, call]);
-      this.#open.set(name, call);
+      if (!this.#dead.has(call.process)) this.#open.set(name, call);
     } else if (open?.process === call.process) this.#open.delete(name);
   }
 

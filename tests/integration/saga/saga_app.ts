@@ -4,8 +4,8 @@
  * @module
  */
 
-import { bootstrap, type Clock, handlers, type ObserverEvent } from "@sluice/cqrs";
-import type { CompensationContext, sagaRecovery, StepContext } from "@sluice/cqrs/saga";
+import { bootstrap, type Clock, handlers, type ObserverEvent, type Sagas } from "@sluice/cqrs";
+import type { CompensationContext, StepContext } from "@sluice/cqrs/saga";
 import type { SagaStore, Storage } from "@sluice/cqrs/storage";
 import type { Effects, StepCall } from "./effects_ledger.ts";
 import type { Places } from "./places.ts";
@@ -36,7 +36,7 @@ export interface SagaAppOptions {
 
 /** An application with one saga. */
 export interface SagaApp extends AsyncDisposable {
-  readonly sagas: Parameters<typeof sagaRecovery>[0]["sagas"];
+  readonly sagas: Sagas;
   /** Runs one to its end. */
   send(id: string): Promise<unknown>;
   /** Runs one as a stream, to its end. */

@@ -16,6 +16,8 @@ export interface OpenStorage extends AsyncDisposable {
 /** How {@linkcode openStorage} opens one. */
 export interface OpenOptions {
   readonly driver?: "pg" | "postgres.js" | undefined;
+  /** Whether what is written of several sagas shares a commit, on Postgres. @default {false} */
+  readonly groupCheckpoints?: boolean | undefined;
   /** For KV: Postgres has its own. */
   readonly clock?: Clock | undefined;
 }
@@ -23,7 +25,9 @@ export interface OpenOptions {
 /** Opens a storage in this process: on a Postgres by its address, or on a KV by its path. */
 export function openStorage(address: string, options: OpenOptions = {}): Promise<OpenStorage> {
   if (!address.startsWith("postgres:")) return openKv(address, options);
-  return options.driver === "postgres.js" ? openPostgresJs(address) : openPg(address);
+  return options.driver === "postgres.js"
+    ? openPostgresJs(address, options)
+    : openPg(address, options);
 }
 
 // What a process does not need is not imported: it starts twice as fast.
@@ -35,20 +39,28 @@ async function openKv(path: string, { clock }: OpenOptions): Promise<OpenStorage
   return { storage, [Symbol.asyncDispose]: () => Promise.resolve(kv.close()) };
 }
 
-async function openPostgresJs(address: string): Promise<OpenStorage> {
+async function openPostgresJs(
+  address: string,
+  { groupCheckpoints }: OpenOptions,
+): Promise<OpenStorage> {
   const { fromPostgresJs, postgresStorage } = await import("@sluice/cqrs/postgres");
   const { default: postgres } = await import("postgres");
   const sql = postgres(address, { max: 8, onnotice: () => {} });
-  return { storage: postgresStorage(fromPostgresJs(sql)), [Symbol.asyncDispose]: () => sql.end() };
+  const storage = postgresStorage(fromPostgresJs(sql), { sagas: { groupCheckpoints } });
+  return { storage, [Symbol.asyncDispose]: () => sql.end() };
 }
 
-async function openPg(address: string): Promise<OpenStorage> {
+async function openPg(
+  address: string,
+  { groupCheckpoints }: OpenOptions,
+): Promise<OpenStorage> {
   const { fromPg, postgresStorage } = await import("@sluice/cqrs/postgres");
   // @ts-types="npm:@types/pg@^8"
   const { default: pg } = await import("pg");
   const pool = new pg.Pool({ connectionString: address, max: 8 });
   pool.on("error", () => {}); // its server may be restarted by the test
-  return { storage: postgresStorage(fromPg(pool)), [Symbol.asyncDispose]: () => pool.end() };
+  const storage = postgresStorage(fromPg(pool), { sagas: { groupCheckpoints } });
+  return { storage, [Symbol.asyncDispose]: () => pool.end() };
 }
 
 /** A database for one test. */

@@ -38,7 +38,8 @@ export interface SagaTask {
   readonly undoDelayMs?: number | undefined;
   /** How far its clock is off, in milliseconds. */
   readonly clockSkewMs?: number | undefined;
-  readonly driver?: OpenOptions["driver"];
+  /** As in {@linkcode OpenOptions}. */
+  readonly groupCheckpoints?: OpenOptions["groupCheckpoints"];
 }
 
 const task: SagaTask = JSON.parse(Deno.args[0] ?? "{}");
@@ -50,7 +51,7 @@ const clock = { ...systemClock, now: () => Date.now() };
 let kept = 0;
 const beating = new EventTarget();
 const places = new Places(task.killAt ?? Infinity, task.killAtKeep ?? Infinity);
-const { storage, ...opened } = await openStorage(task.database, { clock, driver: task.driver });
+const { storage, ...opened } = await openStorage(task.database, { ...task, clock });
 const sagas = killingSagas(storage.sagas, places, (name, result) => {
   if (name === "checkpoint" && result === undefined) say({ event: "fenced" });
   if (name !== "keep") return;
