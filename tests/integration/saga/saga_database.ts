@@ -45,7 +45,11 @@ async function openPostgresJs(
 ): Promise<OpenStorage> {
   const { fromPostgresJs, postgresStorage } = await import("@sluice/cqrs/postgres");
   const { default: postgres } = await import("postgres");
-  const sql = postgres(address, { max: 8, onnotice: () => {} });
+  const sql = postgres(address, {
+    max: 8,
+    onnotice: () => {},
+    backoff: () => 0.1, // its own waits up to 20 s when several connections have failed
+  });
   const storage = postgresStorage(fromPostgresJs(sql), { sagas: { groupCheckpoints } });
   return { storage, [Symbol.asyncDispose]: () => sql.end() };
 }
