@@ -124,24 +124,27 @@ function sidesOf(
 ): Pick<StepPart, "label" | "act" | "compensate"> {
   if (isStepClass(handler)) return sidesOfClass(handler);
   if (typeof handler === "function") {
+    if (isClass(handler)) throw noStep(name, id);
     const act = handler as StepFunction;
     return { label: act.name || id, act, compensate: undefined };
   }
   const { act, compensate } = handler ?? {};
   const isRight = typeof act === "function" &&
     (compensate === undefined || typeof compensate === "function");
-  if (!isRight) {
-    throw new TypeError(
-      `Cannot define step "${id}" of saga "${name}": it must be an object with "act", a class of such ` +
-        "objects, a function or stepFallback()",
-    );
-  }
+  if (!isRight) throw noStep(name, id);
   const named: string = act.name === "" || act.name === "act" ? id : act.name;
   return {
     label: named,
     act: (data, context) => handler.act(data, context),
     compensate: compensate && ((data, context) => handler.compensate?.(data, context)),
   };
+}
+
+function noStep(name: string, id: string): TypeError {
+  return new TypeError(
+    `Cannot define step "${id}" of saga "${name}": it must be an object with "act", a class with such ` +
+      "methods, a function or stepFallback()",
+  );
 }
 
 type Instance = Step<never, object>;
@@ -153,7 +156,14 @@ function sidesOfClass(stepClass: InstanceClass): Pick<StepPart, "label" | "act" 
   const built = (context: StepContext) => context.resolve(stepClass);
   return {
     label: stepClass.name,
-    act: async (data, context) => await (await built(context)).act(data, context),
+    async act(data, context) {
+      const instance = await built(context);
+      if (prototype.compensate === undefined && instance.compensate !== undefined) {
+        // Whether there is something to be undone has to be known without an instance.
+        throw new TypeError(`Cannot run "${stepClass.name}" as its "compensate" is no method`);
+      }
+      return await instance.act(data, context);
+    },
     compensate: prototype.compensate &&
       (async (data, context) => await (await built(context)).compensate?.(data, context)),
   };
@@ -161,6 +171,11 @@ function sidesOfClass(stepClass: InstanceClass): Pick<StepPart, "label" | "act" 
 
 function isFallback(step: AnyStep): step is FallbackStep<never, object> {
   return typeof step === "object" && step !== null && "primary" in step;
+}
+
+/** Whether a function is written as a class. */
+function isClass(handler: AnyHandler): boolean {
+  return /^class\b/.test(Function.prototype.toString.call(handler));
 }
 
 function isStepClass(handler: AnyHandler): handler is InstanceClass {

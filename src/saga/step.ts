@@ -94,7 +94,7 @@ export interface Step<C, R extends StepResult> extends StepOptions {
   readonly compensate?: Compensate<C, NoInfer<R>> | undefined;
 }
 
-/** A step as a class, which the container builds for each attempt. */
+/** A step as a class, which the container builds for each attempt. Its sides are methods. */
 export type StepClass<C, R extends StepResult> = new (...args: never[]) => {
   readonly act: Act<C, R>;
   readonly compensate?: Compensate<C, NoInfer<R>> | undefined;

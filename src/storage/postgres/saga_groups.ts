@@ -7,7 +7,16 @@ import {
 } from "./append_statement.ts";
 import type { PostgresNames } from "./names.ts";
 import { intervalText, keyText } from "./saga_parameters.ts";
-import { ENDED, ENTRY_RECORD, ENTRY_VALUES, entryRecord, logInto, NOW } from "./saga_sql.ts";
+import {
+  ENDED,
+  ENTRY_RECORD,
+  ENTRY_VALUES,
+  entryRecord,
+  firstStep,
+  logInto,
+  logRows,
+  NOW,
+} from "./saga_sql.ts";
 import { type Statement, storable, wellFormed } from "./statement.ts";
 
 /** A saga that is to be started. */
@@ -46,21 +55,25 @@ export function groupedCreateStatement(
     m: wellFormed(saga.metadata),
     o: storable(lease.owner),
     l: intervalText(sagaLeaseMsOf(lease)),
+    f: firstOf(saga),
   }));
-  const entries = items.flatMap(({ saga }, k) =>
-    saga.entries.map((entry) => ({ k, ...entryRecord(entry) }))
+  const entries = items.flatMap(({ saga: { entries } }, k) =>
+    firstStep(entries) === undefined
+      ? logRows(entries).map((entry) => ({ k, ...entryRecord(entry) }))
+      : []
   );
   const until = `${NOW} + g.l`;
   return {
     text: `with g as materialized (
   select * from json_to_recordset($1::text::json) as r(
-    k integer, i text, n text, v bigint, s text, c text, m text, o text, l interval)),
+    k integer, i text, n text, v bigint, s text, c text, m text, o text, l interval, f text)),
 s as (
   insert into ${names.table("saga")}
     (id, name, version, status, context, metadata, owner, until, has_ended, due_at,
-    created_at, updated_at)
+    created_at, updated_at, first)
   select g.i, g.n, g.v, g.s, g.c::json, g.m::json, g.o, ${until}, g.s in ${ENDED},
-    case when g.s in ${PURGED} then ${NOW} when g.s <> 'failed' then ${until} end, ${NOW}, ${NOW}
+    case when g.s in ${PURGED} then ${NOW} when g.s <> 'failed' then ${until} end, ${NOW}, ${NOW},
+    g.f
   from g order by g.i on conflict do nothing returning id),
 d as materialized (select g.k, s.id from s join g on g.i = s.id),
 l as (
@@ -84,7 +97,7 @@ export function groupedCheckpointStatement(
 ): Statement {
   const rows = items.map(changeRecord);
   const entries = items.flatMap(({ change }, k) =>
-    change.entries?.map((entry) => ({ k, ...entryRecord(entry) })) ?? []
+    logRows(change.entries ?? []).map((entry) => ({ k, ...entryRecord(entry) }))
   );
   const messages = items.flatMap(({ change }, k) =>
     change.messages?.map((envelope) => ({ n: k, envelope })) ?? []
@@ -114,6 +127,11 @@ l as (
 select k, revision, signals from s`,
     parameters,
   };
+}
+
+function firstOf({ entries }: NewSaga): string | undefined {
+  const step = firstStep(entries);
+  return step && storable(step);
 }
 
 function changeRecord({ id, revision, change }: GroupedCheckpoint, k: number): object {

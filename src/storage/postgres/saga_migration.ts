@@ -24,6 +24,9 @@ const SETTINGS = `
  * did, as it is purged by that. Otherwise it is when the saga could be claimed by whoever looks for
  * those that are due, or earlier: so whoever reads it looks at `until`, `resume_at`, `not_before` and
  * `is_parked` as well.
+ *
+ * A log has fewer rows than entries: the step that a saga begins with is `first` of the saga, and the step
+ * that is begun with the same checkpoint as an entry is `next` of that, the entry behind it.
  */
 export function sagaMigration(names: PostgresNames): readonly string[] {
   return [...sagaTable(names), ...logTables(names)];
@@ -51,6 +54,7 @@ function sagaTable({ table, index }: PostgresNames): readonly string[] {
   owner text,
   parked_reason text,
   error text,
+  first text,
   context json not null,
   metadata json not null
 ) with (${SETTINGS.trim()})`,
@@ -78,6 +82,7 @@ function logTables({ table }: PostgresNames): readonly string[] {
   step text,
   part text,
   error text,
+  next text,
   result json,
   primary key (saga, number)
 ) with (vacuum_truncate = false, autovacuum_analyze_threshold = 10000)`,

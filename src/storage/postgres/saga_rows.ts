@@ -31,6 +31,7 @@ export function sagaColumns(alias: string): string {
     "error",
     "parked_reason",
     "signals",
+    "first",
   ];
   return [
     ...others.map(column),
@@ -50,7 +51,7 @@ export function sagaColumns(alias: string): string {
  */
 export function logColumn({ table }: PostgresNames, saga: string): string {
   return `(select json_agg(json_build_array(l.number, l.action, l.step, l.status, l.attempt, l.part,
-    l.result::text, l.error, extract(epoch from l.at) * 1000) order by l.number)::text
+    l.result::text, l.error, extract(epoch from l.at) * 1000, l.next) order by l.number)::text
   from ${table("saga_log")} l where l.saga = ${saga}) as log`;
 }
 
@@ -79,20 +80,31 @@ export function recordOf(row: PostgresRow): SagaRecord {
   };
 }
 
-/** The log of a row with the column of {@linkcode logColumn}. */
-export function logOf({ log }: PostgresRow): readonly SagaLogEntry[] {
+/** The log of a row with the columns of {@linkcode sagaColumns} and that of {@linkcode logColumn}. */
+export function logOf({ log, first, created }: PostgresRow): readonly SagaLogEntry[] {
   const lines = typeof log === "string" ? JSON.parse(log) as readonly LogLine[] : [];
-  return lines.map(([number, action, step, status, attempt, part, result, error, at]) => ({
-    number,
-    action,
-    step: step ?? undefined,
-    status,
-    attempt,
-    part: part ?? undefined,
-    result: result ?? undefined,
-    error: error ?? undefined,
-    at: timeOf(at),
-  }));
+  const entries = typeof first === "string" ? [startOf(1, "act", first, timeOf(created))] : [];
+  for (const [number, action, step, status, attempt, part, result, error, atMs, next] of lines) {
+    const at = timeOf(atMs);
+    entries.push({
+      number,
+      action,
+      step: step ?? undefined,
+      status,
+      attempt,
+      part: part ?? undefined,
+      result: result ?? undefined,
+      error: error ?? undefined,
+      at,
+    });
+    if (next !== null) entries.push(startOf(number + 1, action, next, at));
+  }
+  return entries;
+}
+
+/** The start of a step that stands in the row of another entry. */
+function startOf(number: number, action: SagaAction, step: string, at: Date): SagaLogEntry {
+  return { number, action, step, status: "started", attempt: 1, at };
 }
 
 type LogLine = readonly [
@@ -105,6 +117,7 @@ type LogLine = readonly [
   result: string | null,
   error: string | null,
   at: number,
+  next: string | null,
 ];
 
 /** What is known of the saga of a row. */

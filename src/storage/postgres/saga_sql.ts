@@ -30,18 +30,53 @@ const FIELDS = [
   ["part", ""],
   ["error", ""],
   ["result", "::json"],
+  ["next", ""],
 ] as const;
+
+/**
+ * An entry as the table has it. Almost each one is followed by the start of another step: that stands in
+ * the same row, as the id of the step, so that a checkpoint writes one row of the log and not two.
+ */
+export interface LogRow extends NewSagaLogEntry {
+  /** The step whose first attempt the next entry says to be started, of the same action as this one. */
+  readonly next?: string | undefined;
+}
+
+/** The rows of entries. */
+export function logRows(entries: readonly NewSagaLogEntry[]): readonly LogRow[] {
+  const rows: LogRow[] = [];
+  for (const entry of entries) {
+    const last = rows.at(-1);
+    const follows = last?.next === undefined && entry.action === last?.action;
+    if (follows && last !== undefined && isStart(entry)) {
+      rows[rows.length - 1] = { ...last, next: entry.step };
+    } else rows.push(entry);
+  }
+  return rows;
+}
+
+/** The step that a saga begins with, if its log says nothing else: it stands in the row of the saga. */
+export function firstStep(entries: readonly NewSagaLogEntry[]): string | undefined {
+  const [first, ...others] = entries;
+  return others.length === 0 && first?.action === "act" && isStart(first) ? first.step : undefined;
+}
+
+function isStart({ status, attempt, step, part, result, error }: NewSagaLogEntry): boolean {
+  const isPlain = part === undefined && result === undefined && error === undefined;
+  return status === "started" && attempt === 1 && step !== undefined && isPlain;
+}
 
 const NAMES = FIELDS.map(([name]) => name);
 
 /** The columns of entries in JSON, as {@linkcode entryRecord} makes them. */
-export const ENTRY_RECORD = "n integer, a text, p text, s text, t integer, h text, e text, r text";
+export const ENTRY_RECORD =
+  "n integer, a text, p text, s text, t integer, h text, e text, r text, x text";
 /** The columns of the table of logs, of entries in JSON. */
-export const ENTRY_VALUES = "e.n, e.a, e.p, e.s, e.t, e.h, e.e, e.r::json";
+export const ENTRY_VALUES = "e.n, e.a, e.p, e.s, e.t, e.h, e.e, e.r::json, e.x";
 
 /** An entry in JSON. */
 export function entryRecord(
-  { number, action, step, status, attempt, part, error, result }: NewSagaLogEntry,
+  { number, action, step, status, attempt, part, error, result, next }: LogRow,
 ): object {
   return {
     n: number,
@@ -52,6 +87,7 @@ export function entryRecord(
     h: part,
     e: error && storable(error),
     r: result && wellFormed(result),
+    x: next && storable(next),
   };
 }
 
@@ -64,8 +100,9 @@ export function logInto({ table }: PostgresNames, columns: readonly string[] = N
 export function logSql(
   names: PostgresNames,
   parameters: Parameters,
-  entries: readonly NewSagaLogEntry[],
+  all: readonly NewSagaLogEntry[],
 ): string {
+  const entries = logRows(all);
   if (entries.length > MAX_PLAIN_ENTRIES) {
     const json = parameters.add(JSON.stringify(entries.map(entryRecord)));
     return `${logInto(names)}
@@ -92,7 +129,7 @@ from s, json_to_recordset(${json}::text::json) as e(${ENTRY_RECORD})`;
 
 function fieldSql(
   parameters: Parameters,
-  name: keyof NewSagaLogEntry,
+  name: keyof LogRow,
   value: string | number | undefined,
 ): string {
   switch (name) {

@@ -9,7 +9,7 @@ import { appendFrom } from "./append_statement.ts";
 import { logFrom } from "./log_append.ts";
 import type { PostgresNames } from "./names.ts";
 import { intervalText, keyText, Parameters } from "./saga_parameters.ts";
-import { isPurged, logSql, NOW, wordSql } from "./saga_sql.ts";
+import { firstStep, isPurged, logSql, NOW, wordSql } from "./saga_sql.ts";
 import { arrayLiteral, type Statement, storable } from "./statement.ts";
 
 /**
@@ -30,12 +30,18 @@ export function createStatement(
   const owner = parameters.add(storable(lease.owner));
   const until = `${NOW} + ${parameters.add(intervalText(leaseMs))}::interval`;
   const hasEnded = hasSagaEnded({ status });
+  const first = firstStep(entries);
+  const [column, value] = first === undefined
+    ? ["", ""]
+    : [", first", `, ${parameters.add(storable(first))}`];
   const create = `insert into ${names.table("saga")} (id, name, version, status, context, metadata,
-  owner, until, has_ended, due_at, created_at, updated_at)
+  owner, until, has_ended, due_at, created_at, updated_at${column})
 values (${i}, ${n}, ${v}::bigint, ${wordSql(parameters, status)}, ${c}::json, ${m}::json, ${owner},
-  ${until}, ${hasEnded}, ${hasEnded ? endSql(status) : until}, ${NOW}, ${NOW})
+  ${until}, ${hasEnded}, ${hasEnded ? endSql(status) : until}, ${NOW}, ${NOW}${value})
 on conflict do nothing`;
-  const text = entries.length === 0 ? `${create} returning 1 as done` : `with s as (
+  const text = entries.length === 0 || first !== undefined
+    ? `${create} returning 1 as done`
+    : `with s as (
 ${create} returning id)
 ${logSql(names, parameters, entries)} returning 1 as done`;
   return { text, parameters: parameters.values };

@@ -18,6 +18,8 @@ import {
   type,
   withTimeout,
 } from "../../../mod.ts";
+import { saga, sagaRecovery } from "../../../src/saga/mod.ts";
+import { memoryStorage } from "../../../src/storage/memory/mod.ts";
 import { parseSse, sseStream } from "../../../src/stream/mod.ts";
 
 const Join = command("meeting.join", type<{ userId: string }>());
@@ -31,6 +33,21 @@ const UserJoined = notification("user.joined", {
   data: type<{ userId: string }>(),
   key: ({ userId }) => userId,
 });
+
+/** An application with a saga that turns back when it costs too much. */
+function createShop() {
+  const undone: string[] = [];
+  const Order = saga("order", { version: 1, context: type<{ euros: number }>() })
+    .step("reserve", {
+      act: ({ euros }, { idempotencyKey }) => ({ reserved: `${idempotencyKey} for ${euros}` }),
+      compensate: ({ reserved }) => void undone.push(`${reserved}`),
+    })
+    .step("charge", ({ euros }) => {
+      if (euros > 100) throw new RangeError("Too expensive");
+    });
+  const app = bootstrap(handlers().saga(Order), { storage: memoryStorage() });
+  return { app, Order, undone };
+}
 
 /** An application that writes down what happens in it. */
 function createApp() {
@@ -72,6 +89,35 @@ function createApp() {
 const claims: Readonly<
   Record<string, () => Promise<readonly [actual: unknown, expected: unknown]>>
 > = {
+  async "a saga runs to its end"() {
+    const { app, Order } = createShop();
+    const { context } = await app.send(Order({ euros: 5 }, { id: "o1" }));
+    return [context, { euros: 5, reserved: "o1/reserve for 5" }];
+  },
+  async "a saga turns back"() {
+    const { app, Order, undone } = createShop();
+    const statuses: string[] = [];
+    try {
+      for await (const { status } of app.stream(Order({ euros: 500 }, { id: "o2" }))) {
+        statuses.push(status);
+      }
+    } catch (error) {
+      statuses.push(error instanceof Error ? error.name : "");
+    }
+    return [[...statuses, ...undone], [
+      "completed",
+      "failed",
+      "compensated",
+      "SagaFailedError",
+      "o2/reserve for 500",
+    ]];
+  },
+  async "a saga that was left is recovered"() {
+    const { app, Order } = createShop();
+    for await (const _step of app.stream(Order({ euros: 5 }, { id: "o3" }))) break;
+    const { completed } = await sagaRecovery(app).tick({ budgetMs: 1_000 });
+    return [[completed, (await app.sagas.get("o3"))?.status], [1, "completed"]];
+  },
   async "send() resolves to the result of a query"() {
     const { app } = createApp();
     return [await app.send(Members()), ["u1"]];

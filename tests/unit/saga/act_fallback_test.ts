@@ -174,7 +174,7 @@ Deno.test("the secondary of a step acts once the attempts of the primary are use
 
 Deno.test("a circuit that is open keeps the primary from being asked, and the secondary acts at once, whatever `retry` and `when` say", async () => {
   const breaker = circuitBreaker({ name: "courier", failureThreshold: 2 });
-  const { send, lines } = shipping({
+  const { app, send, lines } = shipping({
     primary: fail(error),
     options: { circuitBreaker: breaker, when: (thrown) => thrown === error },
     step: { retry: { maxAttempts: 2, backoff: () => 10, when: () => true } },
@@ -182,6 +182,8 @@ Deno.test("a circuit that is open keeps the primary from being asked, and the se
   await send("s1"); // two failures: it is open now
   lines.length = 0;
   assert.equal((await send("s2")).status, "completed");
+  const retries = (await logOf(app, "s2")).filter((line) => line === "act ship retrying");
+  assert.equal(retries.length, 1); // the secondary is tried, and not the primary
   assert.deepEqual(lines, ["act reserve s2/reserve", "act post s2/ship/secondary"]);
 });
 
@@ -251,4 +253,28 @@ Deno.test("a saga whose process has died in its secondary goes on with that, and
     "act post s/ship/secondary",
     "act post s/ship/secondary",
   ]);
+});
+
+Deno.test("a saga has failed whose secondary is undone and whose primary, of which nobody knows, could not be", async () => {
+  const { options, clock } = workshop();
+  const Order = saga("order", { version: 1, context: type<object>() })
+    .step(
+      "ship",
+      stepFallback({
+        act: () => new Promise<void>(() => {}),
+        compensate: fail(new Error("Not undone")),
+      }, { act: () => {}, compensate: () => {} }),
+      { timeoutMs: 100, compensateRetry: { maxAttempts: 1 } },
+    )
+    .step("last", fail(new Error("Last")));
+  const app = bootstrap(handlers().saga(Order), options);
+  await assert.rejects(inTime(clock, app.send(Order({}))), (thrown: SagaFailedError) => {
+    assert.equal(thrown.outcome.status, "failed");
+    assert.deepEqual(thrown.outcome.steps[0], {
+      step: "ship",
+      status: "compensation_failed",
+      error: "Error: Not undone",
+    });
+    return true;
+  });
 });

@@ -116,3 +116,25 @@ Deno.test("a saga's start carries the metadata that it is given, and an id where
   const parsed = await Order.parse({ any: 1 }, { id: "p" });
   assert.equal(parsed.metadata.id, "p");
 });
+
+Deno.test("saga() refuses a class whose act is no method, and a step whose compensate is none fails before it acts", async () => {
+  class Arrow {
+    act = () => {};
+  }
+  assert.throws(() => Order.step("a", Arrow), TypeError);
+  let acts = 0;
+  class Half {
+    act() {
+      acts++;
+    }
+    compensate = () => {};
+  }
+  const [step] = Order.step("a", Half).steps;
+  assert.ok(step?.kind === "act");
+  const context = { resolve: () => new Half() };
+  await assert.rejects(
+    async () => await step.primary.act({} as never, context as never),
+    { name: "TypeError", message: 'Cannot run "Half" as its "compensate" is no method' },
+  );
+  assert.equal(acts, 0);
+});

@@ -118,3 +118,34 @@ Deno.test("a heartbeat that fails is told to the observer and tried again", asyn
   goOn.resolve();
   await sent;
 });
+
+Deno.test("a heartbeat that a checkpoint overtakes does not give the saga up", async () => {
+  const goOn = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const last = Promise.withResolvers<void>();
+  const { open, definition, clock, storage, lines, events } = trio({
+    "act b": () => goOn.promise,
+    "act c": () => last.promise,
+  });
+  const sagas = new Proxy(storage.sagas, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      if (name !== "keep") return value.bind(target);
+      return async (...args: Parameters<typeof target.keep>) => {
+        goOn.resolve(); // the step ends, and its checkpoint is written, before the heartbeat is
+        await asked.promise;
+        return await target.keep(...args);
+      };
+    },
+  });
+  const app = open({ storage: { outbox: storage.outbox, sagas } });
+  const sent = app.send(definition({ n: 1 }, { id: "s" }));
+  await clock.advance(20_000);
+  asked.resolve();
+  await clock.advance(0);
+  last.resolve();
+  assert.equal((await sent).status, "completed");
+  assert.deepEqual(lines, ["act a", "act b", "act c"]);
+  assert.equal(events.filter(({ type }) => type === "saga_ended").length, 1);
+});

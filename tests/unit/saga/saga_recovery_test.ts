@@ -127,14 +127,17 @@ Deno.test("tick() with no budget does one round, and tells that there is more", 
   assert.equal((await recovery.tick({ budgetMs: 0 })).completed, 2);
 });
 
-Deno.test("tick() has no more sagas at hand than it may", async () => {
+Deno.test("tick() has no more sagas at hand than it may, and one that takes long does not keep the others", async () => {
   let active = 0;
   let most = 0;
+  let done = 0;
+  const goOn = Promise.withResolvers<void>();
   const { app, clock } = await left(12, {
-    "act b": async () => {
+    "act b": async ({ sagaId }) => {
       most = Math.max(most, ++active);
-      await Promise.resolve();
+      await (sagaId === "s0" ? goOn.promise : Promise.resolve());
       active--;
+      if (++done === 11) goOn.resolve();
     },
   });
   const tick = sagaRecovery(app, { concurrency: 3 }).tick({ budgetMs: 60_000 });
