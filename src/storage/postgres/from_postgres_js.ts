@@ -32,6 +32,9 @@ export interface PostgresJsOptions {
  * - A transaction in which a statement has failed is rolled back, also if the error was caught; only
  *   `sql.savepoint()` can contain it.
  * - {@linkcode PostgresClient.listen} takes one connection more, for all channels.
+ * - When the server is away, the driver waits longer before each attempt to connect, up to 20 s. It counts
+ *   the attempts of all connections together, and a statement that it has given to one waits with it, also
+ *   when others are connected again. Its option `backoff: () => 0.1`, in seconds, keeps that short.
  * - A statement that is given to `sql` when a connection has just broken may be neither sent nor
  *   rejected. Here statements are kept back for that moment; for its own, an application should set
  *   time limits. End `sql` with a `timeout`, as otherwise it may wait for such a statement, and keep

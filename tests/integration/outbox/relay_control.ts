@@ -1,5 +1,5 @@
 /**
- * Starts relays in processes of their own, and tells them what to do.
+ * Starts relays and other programs in processes of their own, and tells them what to do.
  *
  * @module
  */
@@ -13,8 +13,8 @@ export interface Said {
   readonly [field: string]: unknown;
 }
 
-/** A relay in a process of its own. */
-export interface RelayProcess extends AsyncDisposable {
+/** A program of the tests in a process of its own. */
+export interface TestProcess extends AsyncDisposable {
   /** Everything that it has said so far. */
   readonly said: readonly Said[];
   /** Resolves when it has said this; rejects if it ends before. */
@@ -24,10 +24,16 @@ export interface RelayProcess extends AsyncDisposable {
   readonly ended: Promise<Deno.Signal | number>;
 }
 
-const program = new URL("relay_process.ts", import.meta.url).pathname;
+/** A relay in a process of its own. */
+export type RelayProcess = TestProcess;
 
 /** Starts a relay. */
 export function startRelay(task: RelayTask): RelayProcess {
+  return startProgram(new URL("relay_process.ts", import.meta.url), task);
+}
+
+/** Starts a program that takes its task as JSON, and says what it does in lines of JSON. */
+export function startProgram({ pathname: program }: URL, task: object): TestProcess {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "--allow-all", program, JSON.stringify(task)],
     env: { NO_PROXY: "127.0.0.1" },
@@ -57,7 +63,7 @@ export function startRelay(task: RelayTask): RelayProcess {
       while (true) {
         const found = said.find((line) => line.event === event);
         if (found !== undefined) return found;
-        if (isOver) throw new Error(`The relay has ended and never said "${event}"`);
+        if (isOver) throw new Error(`The process has ended and never said "${event}"`);
         await new Promise<void>((resolve) => waiting.add(resolve));
       }
     },
