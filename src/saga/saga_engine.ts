@@ -157,7 +157,7 @@ export class SagaEngine implements SagaRunner {
         record: {
           ...record,
           owner: owner ?? "",
-          context: new SagaContext(record.context, JSON.parse(record.context)),
+          context: SagaContext.of(record.context, JSON.parse(record.context)),
           metadata: metadataIn(record.metadata, record.id),
         },
         log,
@@ -392,6 +392,6 @@ function settledAnswer(outcome: SagaOutcome, cause?: unknown): SagaOutcome {
 
 function contextOf(type: string, data: unknown): SagaContext {
   const text: string | undefined = JSON.stringify(data);
-  if (text?.startsWith("{") === true) return new SagaContext(text, data);
+  if (text?.startsWith("{") === true) return SagaContext.of(text, data);
   throw new TypeError(`Cannot start saga "${type}" as its context is no object`);
 }
