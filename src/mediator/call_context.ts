@@ -45,12 +45,13 @@ export class CallContext implements Context, MiddlewareContext {
   }
 
   #extend(additions: object): void {
-    for (const name of Object.keys(additions)) {
+    const own = this as Record<string, unknown>;
+    for (const [name, value] of Object.entries(additions)) {
       if (name in CallContext.prototype) {
         throw new TypeError(`Cannot add "${name}" to the context as every context has it`);
       }
+      own[name] = value;
     }
-    Object.assign(this, additions);
   }
 
   get message(): AnyMessage {
