@@ -114,6 +114,8 @@ export interface StepCall {
   readonly guard: ((run: () => Promise<unknown>) => Promise<unknown>) | undefined;
   /** Is set when the handler, or what guards it, is asked. */
   hasBegun: boolean;
+  /** Is set when the handler has succeeded, whatever fails around it or behind it: it has had its effect. */
+  hasActed: boolean;
   /** Commits what the handler has done, with its result and the notifications that it has emitted. */
   settle(result: unknown, envelopes: readonly Envelope[]): Promise<void>;
 }

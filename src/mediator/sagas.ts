@@ -102,6 +102,7 @@ export interface Sagas {
    * any more. If there is one with the same id it does nothing. How it ends the observer is told.
    *
    * @throws {HandlerNotFoundError} If nothing handles it.
+   * @throws {SagaIdError} If its id is that of a saga with another name.
    * @throws {AppClosedError} If the application is disposed.
    */
   start(saga: SagaRequest): Promise<SagaStart>;
@@ -110,11 +111,11 @@ export interface Sagas {
    * it has ended, is parked or waits for a signal, unless `untilEnd` says to wait with it. Leaving has no
    * effect on the saga.
    *
-   * @throws {SagaNotFoundError} By the iteration, if there is no such saga.
+   * @throws {SagaNotFoundError} By the iteration, if there is no such saga of this definition.
    * @throws {SagaFailedError} By the iteration, at its end, if the saga was not completed.
    */
   follow<M extends AnyMessage & SagaRequest>(
-    definition: (...args: never[]) => M,
+    definition: ((...args: never[]) => M) & { readonly type: string },
     id: string,
     options?: SagaFollowOptions,
   ): AsyncGenerator<ItemOf<M>, undefined, void>;

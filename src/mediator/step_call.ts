@@ -45,11 +45,13 @@ export async function runStep(
     const result = await (call.guard === undefined ? invoke(frame) : call.guard(() =>
       begin(invoke, frame)
     ));
+    call.hasActed = true;
     frame.close();
     const envelopes = frame.hasEmissions ? await unit.take() : NOTHING;
     frame.ties.work = undefined;
     await call.settle(result, envelopes);
   } catch (error) {
+    if (frame.hasSucceeded) call.hasActed = true;
     await unit.fail(error);
     throw error;
   }

@@ -46,8 +46,9 @@ class Attempt implements StepCall {
   readonly signal: AbortSignal;
   readonly guard: StepCall["guard"];
   hasBegun = false;
-  /** Whether its handler has succeeded, and so has had its effect. */
   hasActed = false;
+  /** Whether the storage was asked to take what it has done. */
+  #isAsked = false;
   /** Whether what it has done is written. */
   isWritten = false;
   error: unknown;
@@ -63,10 +64,19 @@ class Attempt implements StepCall {
   }
 
   async settle(result: unknown, messages: readonly Envelope[]): Promise<void> {
-    this.hasActed = true;
     const change = this.#checkpoint(result);
+    this.#isAsked = true;
     await this.#run.write(messages.length === 0 ? change : { ...change, messages });
     this.isWritten = true;
+  }
+
+  /** Whether the storage did not take the checkpoint, and not as it could not be taken. */
+  isOutage(error: unknown): boolean {
+    if (!this.#isAsked) return false;
+    const { code } = Object(error) as { readonly code?: unknown };
+    const isRefusal = error instanceof TypeError || error instanceof RangeError ||
+      code === "transaction_too_large" || code === "message_encode";
+    return !isRefusal;
   }
 }
 
@@ -97,19 +107,10 @@ export async function attemptAt(
     await program.run(step.describe(part), type)?.(message, attempt);
   } catch (error) {
     if (attempt.isWritten) run.lateErrors.push(error); // of events that follow
-    else if (run.signal.aborted || !attempt.hasBegun || isOutage(error, attempt)) throw error;
+    else if (run.signal.aborted || !attempt.hasBegun || attempt.isOutage(error)) throw error;
     else attempt.error = error;
   }
   return attempt;
-}
-
-/** The storage did not take the checkpoint, and not as it could not be taken. */
-function isOutage(error: unknown, { hasActed }: Attempt): boolean {
-  if (!hasActed) return false;
-  const { code } = Object(error) as { readonly code?: unknown };
-  const isRefusal = error instanceof TypeError || error instanceof RangeError ||
-    code === "transaction_too_large" || code === "message_encode";
-  return !isRefusal;
 }
 
 /** The checkpoint of an act that has succeeded. */

@@ -8,12 +8,15 @@ export class SagaContext {
   readonly text: string;
   /** The same as an object, if it holds nothing that could be changed: then a shallow copy is a copy. */
   readonly #flat: object | undefined;
-  #names: Set<string> | undefined;
 
-  /** @param data What the text was made of, if that is at hand. */
-  constructor(text: string, data?: unknown) {
+  private constructor(text: string, flat: object | undefined) {
     this.text = text;
-    this.#flat = flatOf(data);
+    this.#flat = flat;
+  }
+
+  /** @param data What the text was made of. */
+  static of(text: string, data: unknown): SagaContext {
+    return new SagaContext(text, isFlat(data) ? { ...data } : undefined);
   }
 
   /** A copy for a step. */
@@ -24,36 +27,39 @@ export class SagaContext {
   /** The context with what a step has added to it; `text` is `result` as JSON. */
   with(result: object, text: string): SagaContext {
     if (text === "{}") return this;
-    const flat = this.#flat && flatOf(result);
-    if (flat === undefined) return this.#withText(result, text);
-    const merged = { ...this.#flat, ...flat };
-    return new SagaContext(JSON.stringify(merged), merged);
+    if (this.#flat === undefined || !isFlat(result)) {
+      const merged = { ...JSON.parse(this.text), ...JSON.parse(text) };
+      return SagaContext.of(JSON.stringify(merged), merged);
+    }
+    const flat = { ...this.#flat, ...result };
+    return new SagaContext(
+      this.#isNew(result) ? this.#followedBy(text) : JSON.stringify(flat),
+      flat,
+    );
   }
 
-  #withText(result: object, text: string): SagaContext {
-    const names = this.#names ??= new Set(Object.keys(JSON.parse(this.text)));
-    const added = Object.keys(result);
-    // Most results add what was not there, so that nothing has to be taken apart.
-    const isPlain = !("toJSON" in result) && !added.some((name) => names.has(name));
-    if (!isPlain) {
-      return new SagaContext(JSON.stringify({ ...JSON.parse(this.text), ...JSON.parse(text) }));
+  /** Whether there is nothing of a result in the context yet. */
+  #isNew(result: object): boolean {
+    const flat = this.#flat as object;
+    for (const name of Object.keys(result)) {
+      if (Object.hasOwn(flat, name)) return false;
     }
-    if (this.text === "{}") return new SagaContext(text);
-    const next = new SagaContext(`${this.text.slice(0, -1)},${text.slice(1)}`);
-    for (const name of added) names.add(name);
-    next.#names = names;
-    return next;
+    return true;
+  }
+
+  #followedBy(text: string): string {
+    return this.text === "{}" ? text : `${this.text.slice(0, -1)},${text.slice(1)}`;
   }
 }
 
-/** A copy of an object that is the same after JSON and holds no objects; `undefined` if it is none. */
-function flatOf(data: unknown): object | undefined {
-  if (typeof data !== "object" || data === null) return undefined;
-  if (Object.getPrototypeOf(data) !== Object.prototype || "toJSON" in data) return undefined;
-  for (const value of Object.values(data)) {
+/** Whether a value is an object that is the same after JSON and holds no others. */
+function isFlat(data: unknown): data is object {
+  if (typeof data !== "object" || data === null || "toJSON" in data) return false;
+  if (Object.getPrototypeOf(data) !== Object.prototype) return false;
+  for (const name of Object.keys(data)) {
+    const value: unknown = (data as Readonly<Record<string, unknown>>)[name];
     if (typeof value === "string" || typeof value === "boolean" || value === null) continue;
-    if (typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0)) continue;
-    return undefined;
+    if (typeof value !== "number" || !Number.isFinite(value) || Object.is(value, -0)) return false;
   }
-  return { ...data };
+  return true;
 }

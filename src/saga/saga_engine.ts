@@ -157,7 +157,7 @@ export class SagaEngine implements SagaRunner {
         record: {
           ...record,
           owner: owner ?? "",
-          context: new SagaContext(record.context, JSON.parse(record.context)),
+          context: SagaContext.of(record.context, JSON.parse(record.context)),
           metadata: metadataIn(record.metadata, record.id),
         },
         log,
@@ -227,6 +227,7 @@ export class SagaEngine implements SagaRunner {
 
   /** Gives what a saga does as its log tells it, whoever goes on with it; and how it stands then. */
   async *follow(
+    name: string,
     id: string,
     { after = 0, untilEnd = false, signal }: SagaFollowOptions,
   ): AsyncGenerator<SagaItem, SagaOutcome, void> {
@@ -234,6 +235,7 @@ export class SagaEngine implements SagaRunner {
     try {
       for (let seen = after;;) {
         const snapshot = await this.load(id);
+        if (snapshot.record.name !== name) throw new SagaNotFoundError(id);
         yield* this.#itemsOf(snapshot, seen);
         seen = Math.max(seen, snapshot.log.length);
         const isResting = isAtRest(snapshot.record);
@@ -390,6 +392,6 @@ function settledAnswer(outcome: SagaOutcome, cause?: unknown): SagaOutcome {
 
 function contextOf(type: string, data: unknown): SagaContext {
   const text: string | undefined = JSON.stringify(data);
-  if (text?.startsWith("{") === true) return new SagaContext(text, data);
+  if (text?.startsWith("{") === true) return SagaContext.of(text, data);
   throw new TypeError(`Cannot start saga "${type}" as its context is no object`);
 }

@@ -23,6 +23,7 @@ import type { SagaEngine } from "./saga_engine.ts";
 import { type Entry, TURN_BACK } from "./entry.ts";
 import {
   SagaBusyError,
+  SagaIdError,
   SagaIncompatibleError,
   SagaNotFoundError,
   SagaOperationError,
@@ -49,18 +50,22 @@ export class SagaOperations implements Sagas {
     engine.host.closing.throwIfAborted();
     const { metadata } = saga;
     const run = await engine.begin({ message: saga, metadata, signal: undefined });
-    if (run === undefined) return { id: metadata.id, isNew: false, settled: Promise.resolve() };
+    if (run === undefined) {
+      const { record: { id, name } } = await engine.load(metadata.id);
+      if (name !== saga.type) throw new SagaIdError(id, saga.type, name);
+      return { id, isNew: false, settled: Promise.resolve() };
+    }
     // The observer is told how it ends, and others go on with what this process cannot.
     const settled = engine.drive(run, undefined).catch(() => {});
     return { id: metadata.id, isNew: true, settled };
   }
 
   async *follow<M extends AnyMessage & SagaRequest>(
-    _definition: (...args: never[]) => M,
+    definition: ((...args: never[]) => M) & { readonly type: string },
     id: string,
     options: SagaFollowOptions = {},
   ): AsyncGenerator<ItemOf<M>, undefined, void> {
-    const outcome = yield* this.engine.follow(id, options) as AsyncGenerator<
+    const outcome = yield* this.engine.follow(definition.type, id, options) as AsyncGenerator<
       ItemOf<M>,
       SagaOutcome,
       void

@@ -32,7 +32,7 @@ export interface StoredSaga {
   readonly log: StoredEntry[];
   mailbox: readonly SagaSignal[];
   /** Without what depends on the time. */
-  data: SagaData;
+  readonly data: SagaData;
   updatedAtMs: number;
   /** When the lease ends; 0 if nobody has it. */
   untilMs: number;
@@ -48,10 +48,9 @@ interface StoredEntry {
   readonly atMs: number;
 }
 
-type SagaData = Omit<
-  SagaRecord,
-  "leaseLeftMs" | "resumeInMs" | "signals" | "createdAt" | "updatedAt"
->;
+type TimeDependent = "leaseLeftMs" | "resumeInMs" | "signals" | "createdAt" | "updatedAt";
+
+type SagaData = { -readonly [P in Exclude<keyof SagaRecord, TimeDependent>]: SagaRecord[P] };
 
 /** The sagas of a storage in memory. */
 export class MemorySagas implements SagaStore {
@@ -140,7 +139,7 @@ export class MemorySagas implements SagaStore {
     const nowMs = database.clock.now();
     const { leaseMs, resumeInMs = 0, entries, messages, consumed } = change;
     const envelopes = messages?.map(finalForm) ?? []; // before anything is written, as it can throw
-    saga.data = changed(saga.data, change);
+    apply(saga.data, change);
     saga.updatedAtMs = nowMs;
     saga.untilMs = leaseMs > 0 ? nowMs + leaseMs : 0;
     saga.resumeAtMs = nowMs + resumeInMs;
@@ -245,8 +244,9 @@ export class MemorySagas implements SagaStore {
   }
 
   #claim(saga: StoredSaga, owner: string, untilMs: number): void {
-    const { data } = saga;
-    saga.data = { ...data, owner, revision: data.revision + 1, attempts: data.attempts + 1 };
+    saga.data.owner = owner;
+    saga.data.revision++;
+    saga.data.attempts++;
     saga.untilMs = untilMs;
   }
 
@@ -276,21 +276,16 @@ function dueAtMsOf({ data, untilMs, resumeAtMs, notBeforeMs }: StoredSaga): numb
   return Math.max(untilMs, resumeAtMs, notBeforeMs);
 }
 
-function changed(data: SagaData, change: SagaChange): SagaData {
+/** Only here it is written, and nobody else has it. */
+function apply(data: SagaData, change: SagaChange): void {
   const { status, context, error, parkedReason, hasProgressed, leaseMs } = change;
-  return {
-    id: data.id,
-    name: data.name,
-    version: data.version,
-    status: status ?? data.status,
-    context: context ?? data.context,
-    metadata: data.metadata,
-    revision: data.revision + 1,
-    attempts: hasProgressed === true ? 0 : data.attempts,
-    error: error === undefined ? data.error : error ?? undefined,
-    parkedReason: parkedReason === undefined ? data.parkedReason : parkedReason ?? undefined,
-    owner: leaseMs > 0 ? data.owner : undefined,
-  };
+  data.revision++;
+  if (status !== undefined) data.status = status;
+  if (context !== undefined) data.context = context;
+  if (error !== undefined) data.error = error ?? undefined;
+  if (parkedReason !== undefined) data.parkedReason = parkedReason ?? undefined;
+  if (hasProgressed === true) data.attempts = 0;
+  if (leaseMs === 0) data.owner = undefined;
 }
 
 function holdOf({ data, mailbox }: StoredSaga): SagaHold {

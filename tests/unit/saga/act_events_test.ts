@@ -4,6 +4,7 @@ import {
   domainEvent,
   EventHandlingError,
   handlers,
+  jsonCodec,
   notification,
   type,
 } from "../../../mod.ts";
@@ -158,4 +159,20 @@ Deno.test("a step cannot emit once it has ended", async () => {
   const app = bootstrap(handlers().saga(Order), options);
   await app.send(Order({}));
   assert.throws(() => late?.(), { code: "handler_settled" });
+});
+
+Deno.test("a step that has acted, and whose notification cannot be encoded, is undone", async () => {
+  const { options } = workshop();
+  const undone: string[] = [];
+  const codec = { ...jsonCodec(), encode: () => Promise.reject(new Error("Registry away")) };
+  const Order = saga("order", { version: 1, context: type<object>() }).step("a", {
+    act: (_data, { emit }) => emit(Paid({ step: "a" })),
+    compensate: (_data, { outcome }) => void undone.push(outcome),
+  });
+  const app = bootstrap(handlers().saga(Order), { ...options, codec });
+  await assert.rejects(app.send(Order({})), (error: SagaFailedError) => {
+    assert.equal(Object(error.cause).code, "message_encode");
+    return true;
+  });
+  assert.deepEqual(undone, ["unknown"]);
 });

@@ -202,3 +202,23 @@ Deno.test("steps carry the names of their classes and functions for people, and 
     "d",
   ]);
 });
+
+Deno.test("a step that has acted is undone when a middleware around it fails after that", async () => {
+  const { options } = workshop();
+  const undone: string[] = [];
+  const error = new Error("The answer to a commit was lost");
+  const failing: Middleware = async (_context, next) => {
+    await next();
+    throw error;
+  };
+  const Order = saga("order", { version: 1, context: type<object>() }).step("a", {
+    act: () => {},
+    compensate: (_data, { outcome }) => {
+      undone.push(outcome);
+    },
+    compensateRetry: { maxAttempts: 1 },
+  });
+  const app = bootstrap(handlers().use(failing).saga(Order), options);
+  await assert.rejects(app.send(Order({})), (thrown: SagaFailedError) => thrown.cause === error);
+  assert.deepEqual(undone, ["unknown"]);
+});
