@@ -72,6 +72,7 @@ export interface SagaRecovery extends Tick<SagaRecoveryReport> {
   /**
    * Goes on with what is due, until nothing is left or the budget is spent. It finishes the steps at hand.
    *
+   * @throws {AppClosedError} If the application is disposed.
    * @throws The reason of `options.signal`; or what the storage threw.
    */
   tick(options: TickOptions): Promise<SagaRecoveryReport>;
@@ -151,15 +152,17 @@ class Recovery implements SagaRecovery {
   }
 
   async tick({ budgetMs, signal }: TickOptions): Promise<SagaRecoveryReport> {
+    const { clock, closing } = this.#engine.host;
     signal?.throwIfAborted();
-    const { clock } = this.#engine.host;
+    closing.throwIfAborted();
     const { concurrency } = this.#settings;
     const endMs = clock.now() + budgetMs;
     const counts = noCounts();
     const active = new Set<Promise<void>>();
     let hasMore = true;
     let isFirst = true;
-    const mayBegin = () => signal?.aborted !== true && (isFirst || clock.now() < endMs);
+    const isLeaving = () => signal?.aborted === true || closing.aborted;
+    const mayBegin = () => !isLeaving() && (isFirst || clock.now() < endMs);
     try {
       while (hasMore && mayBegin()) {
         isFirst = false;

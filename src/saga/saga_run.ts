@@ -78,6 +78,8 @@ export class SagaRun {
   #signals: number;
   #signalsSeen = 0;
   #endDelay: (() => void) | undefined;
+  /** Whether something has kept it from getting on. */
+  #hasFailed = false;
 
   /**
    * Takes up a saga that was just claimed.
@@ -139,6 +141,7 @@ export class SagaRun {
     } catch (error) {
       if (!this.#lost.signal.aborted) {
         this.isInherited = true; // what is under way may have been begun, and have had its effect
+        this.#hasFailed = true;
         throw error;
       }
       this.end = { type: "lost", error: this.#lost.signal.reason };
@@ -155,7 +158,14 @@ export class SagaRun {
       entries.push({ ...actionOf(next), status: "postponed" });
     }
     try {
-      await this.write({ entries, isReleased: true, resumeInMs: this.delayMs, patienceMs: 0 });
+      await this.write({
+        entries,
+        isReleased: true,
+        resumeInMs: this.delayMs,
+        // Who only leaves must not use up the attempts of recoveries, nor have others wait.
+        hasProgressed: !this.#hasFailed,
+        patienceMs: 0,
+      });
     } catch (error) {
       // The lease ends by itself.
       this.parts.host.report?.({ type: "saga_left", id: this.id, name: this.program.name, error });

@@ -156,6 +156,28 @@ Deno.test("tick() rejects with the reason of its signal, and the step at hand is
   assert.equal((await recovery.tick({ budgetMs: 1_000 })).completed, 1);
 });
 
+Deno.test("tick() that leaves as it has taken up a saga does not count that against it, and has nobody wait", async () => {
+  const { open, storage } = await left(1);
+  const leaving = new AbortController();
+  const sagas = spied(storage.sagas, (name) => {
+    if (name === "claimDue") leaving.abort(new Error("Enough"));
+  });
+  const recovery = sagaRecovery(open({ storage: { outbox: storage.outbox, sagas } }));
+  await assert.rejects(recovery.tick({ budgetMs: 1_000, signal: leaving.signal }), /Enough/);
+  const snapshot = await storage.sagas.load("s0");
+  assert.equal(snapshot?.record.attempts, 0);
+  assert.equal((await sagaRecovery(open()).tick({ budgetMs: 1_000 })).completed, 1);
+});
+
+Deno.test("tick() of an application that is disposed takes up nothing", async () => {
+  const { open, storage } = await left(1);
+  const app = open();
+  await app[Symbol.asyncDispose]();
+  const before = await storage.sagas.load("s0");
+  await assert.rejects(sagaRecovery(app).tick({ budgetMs: 1_000 }), { name: "AppClosedError" });
+  assert.deepEqual(await storage.sagas.load("s0"), before);
+});
+
 Deno.test("tick() leaves a saga whose step is to be tried again until its time, and does not count that against it", async () => {
   const { options, clock } = workshop();
   const begun: number[] = [];
