@@ -45,18 +45,7 @@ export function groupedCreateStatement(
   names: PostgresNames,
   items: readonly GroupedCreate[],
 ): Statement {
-  const rows = items.map(({ saga, lease }, k) => ({
-    k,
-    i: keyText(saga.id),
-    n: keyText(saga.name),
-    v: saga.version,
-    s: saga.status,
-    c: wellFormed(saga.context),
-    m: wellFormed(saga.metadata),
-    o: storable(lease.owner),
-    l: intervalText(sagaLeaseMsOf(lease)),
-    f: firstOf(saga),
-  }));
+  const rows = items.map(createRecord);
   const entries = items.flatMap(({ saga: { entries } }, k) =>
     firstStep(entries) === undefined
       ? logRows(entries).map((entry) => ({ k, ...entryRecord(entry) }))
@@ -129,9 +118,20 @@ select k, revision, signals from s`,
   };
 }
 
-function firstOf({ entries }: NewSaga): string | undefined {
-  const step = firstStep(entries);
-  return step && storable(step);
+function createRecord({ saga, lease }: GroupedCreate, k: number): object {
+  const first = firstStep(saga.entries);
+  return {
+    k,
+    i: keyText(saga.id),
+    n: keyText(saga.name),
+    v: saga.version,
+    s: saga.status,
+    c: wellFormed(saga.context),
+    m: wellFormed(saga.metadata),
+    o: storable(lease.owner),
+    l: intervalText(sagaLeaseMsOf(lease)),
+    f: first && storable(first),
+  };
 }
 
 function changeRecord({ id, revision, change }: GroupedCheckpoint, k: number): object {
