@@ -26,7 +26,7 @@ export async function runAct(run: SagaRun, next: Action): Promise<void> {
 
 /** Says that an action is begun, as the checkpoint before has not. */
 export async function begin(run: SagaRun, next: Action): Promise<void> {
-  const status = next.type === "act" ? "running" : "compensating";
+  const status = run.progress.isBack ? "compensating" : "running";
   await run.write({ entries: [run.begin(next)], status });
 }
 
@@ -158,11 +158,17 @@ async function failed(
   }
   const entries = [entry("failed")];
   if (part === "primary" && secondary !== undefined && allows(fallback, error)) {
-    const next = { ...entry("retrying") };
-    run.progress.apply(next);
-    const started: Entry = { ...startOf(step.description.id, "secondary"), status: "started" };
+    const tried = entry("retrying");
+    run.progress.apply(tried);
+    // What it may have done is undone first, where it can be.
+    const current = run.progress.steps[step.index];
+    const isUndone = current?.primary.isUnknown === true &&
+      step.describe(part)?.compensate !== undefined;
+    const started: Entry = isUndone
+      ? { action: "compensate", step: step.description.id, attempt: 1, status: "started" }
+      : { ...startOf(step.description.id, "secondary"), status: "started" };
     run.progress.apply(started);
-    return await run.write({ entries: [next, started], error: text });
+    return await run.write({ entries: [tried, started], error: text });
   }
   run.cause = error;
   for (const one of entries) run.progress.apply(one);

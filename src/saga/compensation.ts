@@ -3,6 +3,7 @@ import type { StepPart } from "./description.ts";
 import type { NextAction } from "./progress.ts";
 import { actionOf, textOf } from "./entry.ts";
 import type { SagaRun } from "./saga_run.ts";
+import { turnBack } from "./turn_back.ts";
 
 /** Has a step undone, and writes down what has become of that. */
 export async function runCompensation(
@@ -26,8 +27,11 @@ export async function runCompensation(
     const entry = { ...actionOf(next), status: "retrying", error: text } as const;
     return await postpone(run, entry, run.error ?? text, compensateRetry.backoff(number));
   }
-  await run.write({
-    ...run.following([{ ...actionOf(next), status: "failed", error: text }]),
-    hasProgressed: true,
-  });
+  const failed = { ...actionOf(next), status: "failed", error: text } as const;
+  if (!run.progress.isBack) { // a primary, before its secondary
+    run.cause = error;
+    run.progress.apply(failed);
+    return await run.write(turnBack(run, [failed], `Step "${step.description.id}": ${text}`));
+  }
+  await run.write({ ...run.following([failed]), hasProgressed: true });
 }

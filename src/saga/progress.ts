@@ -101,8 +101,10 @@ export class SagaProgress {
     if (entry.step === undefined || entry.action === "turn_back") return;
     const step = this.#step(entry.step);
     if (entry.action === "act") this.#applyAct(step, entry);
-    else if (entry.action === "compensate") applyCompensation(step, entry);
-    else if (entry.action === "retry") this.#retry(step);
+    else if (entry.action === "compensate") {
+      applyCompensation(step, entry);
+      if (!this.isBack) step.current = "secondary"; // which waits for the primary to be undone
+    } else if (entry.action === "retry") this.#retry(step);
     else if (entry.action === "skip") this.#skip(step);
   }
 
@@ -123,6 +125,9 @@ export class SagaProgress {
     const step = this.steps[this.#first];
     if (step === undefined) return { type: "end", status: "completed" };
     const part = step.current;
+    // What a primary may have done is undone before the secondary does it once more.
+    const undoing = part === "secondary" ? undoingOf(step, "primary") : undefined;
+    if (undoing !== undefined) return undoing;
     const { failures, isOpen } = step.part(part);
     return { type: "act", step, part, attempt: failures + 1, isOpen };
   }
@@ -133,20 +138,9 @@ export class SagaProgress {
       const step = this.steps[index] as StepProgress;
       if (step.isSkipped) continue;
       for (const name of ["secondary", "primary"] as const) {
-        const part = name === "primary" ? step.primary : step.secondary;
-        if (part === undefined || !part.hasEffect) continue;
-        if (step.describe(name)?.compensate === undefined) continue;
-        const { compensation, compensationFailures } = part;
-        if (compensation === "failed") hasFailed = true;
-        if (["completed", "failed", "skipped"].includes(compensation)) continue;
-        const isOpen = compensation === "open";
-        return {
-          type: "compensate",
-          step,
-          part: name,
-          attempt: compensationFailures + 1,
-          isOpen,
-        };
+        const undoing = undoingOf(step, name);
+        if (undoing !== undefined) return undoing;
+        if (step[name]?.compensation === "failed") hasFailed = true;
       }
     }
     return { type: "end", status: hasFailed ? "failed" : "compensated" };
@@ -187,7 +181,7 @@ export class SagaProgress {
   #retry(step: StepProgress): void {
     for (const part of [step.primary, step.secondary]) {
       if (part === undefined) continue;
-      if (!this.isBack) part.failures = 0;
+      if (!this.isBack) part.failures = part.compensationFailures = 0;
       else part.compensationFailures = 0;
       if (part.compensation === "failed" || part.compensation === "retrying") {
         part.compensation = "none";
@@ -216,6 +210,16 @@ export class SagaProgress {
 }
 
 type Applied = Omit<NewSagaLogEntry, "number">;
+
+/** What is to be undone of a handler; `undefined` if nothing is, any more or at all. */
+function undoingOf(step: StepProgress, name: PartName): NextAction | undefined {
+  const part = step[name];
+  if (part?.hasEffect !== true || step.describe(name)?.compensate === undefined) return undefined;
+  const { compensation, compensationFailures } = part;
+  if (["completed", "failed", "skipped"].includes(compensation)) return undefined;
+  const attempt = compensationFailures + 1;
+  return { type: "compensate", step, part: name, attempt, isOpen: compensation === "open" };
+}
 
 function applyCompensation(step: StepProgress, { status, error, part }: Applied) {
   const progress = step.part(part ?? "primary");

@@ -234,11 +234,7 @@ export class SagaOperations implements Sagas {
   ): Decision {
     for (const entry of entries) progress.apply(entry);
     const next = progress.next();
-    const status = next.type === "end"
-      ? next.status
-      : next.type === "act"
-      ? "running"
-      : "compensating";
+    const status = next.type === "end" ? next.status : progress.isBack ? "compensating" : "running";
     return { entries, change: { ...change, status } };
   }
 

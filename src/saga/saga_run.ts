@@ -205,7 +205,7 @@ export class SagaRun {
     for (const entry of entries) this.progress.apply(entry);
     const next = this.progress.next();
     if (next.type === "end") return { entries, status: next.status, isReleased: true };
-    const status = next.type === "act" ? "running" : "compensating";
+    const status = this.progress.isBack ? "compensating" : "running";
     if (next.isOpen || next.step.description.kind === "wait") return { entries, status };
     return { entries: [...entries, this.begin(next)], status };
   }

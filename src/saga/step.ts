@@ -123,8 +123,9 @@ export interface FallbackStep<C, R extends StepResult> {
 
 /**
  * Makes a step of two: when the primary has failed, its own attempts included, the secondary acts, with the
- * context as it was before the primary. When the saga turns back, the one that was done is undone, and also
- * a primary of which nobody knows whether it has had its effect.
+ * context as it was before the primary. A primary of which nobody knows whether it has had its effect, as a
+ * time limit has passed, is undone before the secondary acts, if it has a compensation; when that fails for
+ * good, the saga turns back. When it turns back later, the one that was done is undone.
  *
  * @example A courier, or the post
  * ```ts

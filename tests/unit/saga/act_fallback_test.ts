@@ -138,18 +138,83 @@ Deno.test("the secondary of a step is undone when a later step fails, and not th
   ]);
 });
 
-Deno.test("a primary that ran out of its time is undone behind the secondary, as nobody knows whether it acted", async () => {
-  const { send, lines } = shipping({
+Deno.test("a primary that ran out of its time is undone before the secondary acts, as nobody knows whether it acted", async () => {
+  const { send, lines, app } = shipping({
     primary: () => new Promise<void>(() => {}) as never,
     secondary: () => ({}),
     last: fail(new Error("Last")),
     step: { timeoutMs: 100 },
   });
   await send();
-  assert.deepEqual(lines.slice(3), [
-    "undo post completed s/ship/secondary",
+  assert.deepEqual(lines.slice(1), [
+    "act courier s/ship",
     "undo courier unknown s/ship",
+    "act post s/ship/secondary",
+    "undo post completed s/ship/secondary",
     "undo reserve completed s/reserve",
+  ]);
+  assert.equal((await app.sagas.get("s"))?.status, "compensated");
+});
+
+Deno.test("a saga that has undone a primary and whose secondary has acted is completed", async () => {
+  const { send, lines, app, storage } = shipping({
+    primary: () => new Promise<void>(() => {}) as never,
+    secondary: () => ({ post: true }),
+    step: { timeoutMs: 100 },
+  });
+  await send();
+  assert.deepEqual(lines.slice(1), [
+    "act courier s/ship",
+    "undo courier unknown s/ship",
+    "act post s/ship/secondary",
+  ]);
+  const outcome = await app.sagas.get("s");
+  assert.equal(outcome?.status, "completed");
+  assert.deepEqual(outcome?.steps.map(({ status }) => status), [
+    "completed",
+    "completed",
+    "completed",
+  ]);
+  const statuses = (await storage.sagas.load("s"))?.log.map(({ action, status, part }) =>
+    `${action} ${status} ${part ?? "primary"}`
+  );
+  assert.deepEqual(statuses?.slice(2, 8), [
+    "act started primary",
+    "act unknown primary",
+    "compensate started primary",
+    "compensate completed primary",
+    "act started secondary",
+    "act completed secondary",
+  ]);
+});
+
+Deno.test("a saga whose process has died as it undid a primary goes on with that, and then with the secondary", async () => {
+  const { definition, lines, app, storage, clock } = shipping({
+    primary: () => new Promise<void>(() => {}) as never,
+    secondary: () => ({}),
+    step: { timeoutMs: 100 },
+  });
+  const { checkpoint } = storage.sagas;
+  const died = Promise.withResolvers<void>();
+  storage.sagas.checkpoint = (id, revision, change) => {
+    const isDead = change.entries?.some(({ action, status }) =>
+      action === "compensate" && status === "completed"
+    );
+    if (isDead !== true) return checkpoint.call(storage.sagas, id, revision, change);
+    died.resolve();
+    return new Promise(() => {});
+  };
+  await app.sagas.start(definition({ n: 1, list: [] }, { id: "s" }));
+  await inTime(clock, died.promise);
+  storage.sagas.checkpoint = checkpoint;
+  const found = await storage.sagas.load("s");
+  await storage.sagas.checkpoint("s", found?.record.revision ?? 0, { leaseMs: 0 });
+  assert.equal((await app.sagas.recover("s")).status, "completed");
+  assert.deepEqual(lines.slice(1), [
+    "act courier s/ship",
+    "undo courier unknown s/ship",
+    "undo courier unknown s/ship",
+    "act post s/ship/secondary",
   ]);
 });
 
@@ -255,7 +320,7 @@ Deno.test("a saga whose process has died in its secondary goes on with that, and
   ]);
 });
 
-Deno.test("a saga has failed whose secondary is undone and whose primary, of which nobody knows, could not be", async () => {
+Deno.test("a saga turns back and has failed whose primary, of which nobody knows, could not be undone: its secondary does not act", async () => {
   const { options, clock } = workshop();
   const Order = saga("order", { version: 1, context: type<object>() })
     .step(
@@ -263,10 +328,10 @@ Deno.test("a saga has failed whose secondary is undone and whose primary, of whi
       stepFallback({
         act: () => new Promise<void>(() => {}),
         compensate: fail(new Error("Not undone")),
-      }, { act: () => {}, compensate: () => {} }),
+      }, { act: () => assert.fail("The secondary acts"), compensate: () => {} }),
       { timeoutMs: 100, compensateRetry: { maxAttempts: 1 } },
     )
-    .step("last", fail(new Error("Last")));
+    .step("last", () => assert.fail("It goes on"));
   const app = bootstrap(handlers().saga(Order), options);
   await assert.rejects(inTime(clock, app.send(Order({}))), (thrown: SagaFailedError) => {
     assert.equal(thrown.outcome.status, "failed");
