@@ -34,6 +34,11 @@ const owners = [
     effects: [...effectsOf("act", "announce"), ...effectsOf("compensate", "deliver reserve")],
   },
   {
+    name: "a delivery that no courier takes again",
+    role: "send",
+    effects: effectsOf("act", "deliver announce"),
+  },
+  {
     name: "a delivery that no courier takes again, and that turns back",
     role: "send",
     effects: [...effectsOf("act", "deliver announce"), ...effectsOf("compensate", "deliver")],

@@ -19,6 +19,7 @@ export interface Story {
 
 const SHIPPED: Ending = { status: "completed", done: ["reserve", "charge", "ship"] };
 const POSTED: Ending = { status: "completed", done: ["reserve", "deliver/secondary", "announce"] };
+const DELIVERED: Ending = { status: "completed", done: ["reserve", "deliver", "announce"] };
 const UNDONE: Ending = { status: "compensated", done: [] };
 
 const isCourier = ({ key }: StepCall) => key.endsWith("/deliver");
@@ -46,6 +47,13 @@ export const stories = {
     plan: "delivery",
     refuses: (call) => call.step === "announce" || isCourier(call),
     ending: () => UNDONE,
+  },
+  // What the courier may have done is undone before the post does it.
+  "a delivery that no courier takes again": {
+    plan: "delivery",
+    refuses: (call, isAgain) => isCourier(call) && isAgain,
+    ending: (calls) =>
+      calls.some(({ refused }) => refused === "Cannot deliver") ? POSTED : DELIVERED,
   },
   "a delivery that no courier takes again, and that turns back": {
     plan: "delivery",
