@@ -28,7 +28,8 @@ const storage = denoKvStorage(kv);
 await storage.migrate();
 
 const stock = handlers()
-  .use(retry({ when: (error) => Object(error).code === "concurrency" })) // somebody else was faster
+  // Somebody else was faster: of ten at once, the last is at its tenth attempt.
+  .use(retry({ maxAttempts: 10, when: (error) => Object(error).code === "concurrency" }))
   .use(transactional(storage))
   .on(Order, async ({ item, count }, { tx, emit }) => {
     // What is read here is checked at the commit; what is written waits for it.

@@ -587,7 +587,7 @@ Whoever wants no progress gets the outcome
 A: pack completed
 B: 1 completed
 completed: {"item":"lamp","packedBy":"A","sentBy":"B"}
-Published: order.sent, order.packed
+Published: order.packed, order.sent
 Parcels: 1
 `,
   "saga_fallback.ts": `\
