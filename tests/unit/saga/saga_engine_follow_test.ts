@@ -96,3 +96,14 @@ Deno.test("follow() looks ten times as rarely at a saga of another process that 
   assert.equal((await next).value?.status, "completed");
   await following.return(undefined);
 });
+
+Deno.test("follow() and start() know a saga by its name as well as by its id", async () => {
+  const Other = saga("other", { version: 1, context: z.object({}) }).step("act", () => {});
+  const { Approval, storage, start } = openApp();
+  await start("a1");
+  const app = bootstrap(handlers().saga(Approval).saga(Other), { storage });
+  await assert.rejects(Array.fromAsync(app.sagas.follow(Other, "a1")), { code: "saga_not_found" });
+  await assert.rejects(app.sagas.start(Other({}, { id: "a1" })), { code: "saga_id" });
+  const { isNew } = await app.sagas.start(Approval({ item: "lamp" }, { id: "a1" }));
+  assert.equal(isNew, false);
+});
