@@ -174,8 +174,8 @@ class Recovery implements SagaRecovery {
           const work = this.#recover(snapshot, counts, signal).finally(() => active.delete(work));
           active.add(work);
         }
-        // Some at a time: each claim is a statement.
-        while (active.size > concurrency / 2) await Promise.race(active);
+        // Some at a time, as each claim is a statement; the others work while it is under way.
+        while (active.size > concurrency * 0.75) await Promise.race(active);
       }
     } finally {
       await Promise.all(active);

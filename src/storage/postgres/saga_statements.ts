@@ -65,7 +65,11 @@ function dueSql(until: string): string {
     else greatest(${until}, resume_at, not_before) end`;
 }
 
-/** `due_at` may be too early, so it finds those that may be due, and the other times tell. */
+/**
+ * `due_at` may be too early, so it finds those that may be due, and the other times tell. They do so in a
+ * `case`, for which the planner expects every second one to be: of several conditions it expects so little
+ * that it would read and sort all that may be due, for a few of them.
+ */
 function claimDueSql(names: PostgresNames): string {
   const saga = names.table("saga");
   const isOver = (column: string) => `(${column} is null or ${column} <= ${NOW})`;
@@ -74,9 +78,9 @@ function claimDueSql(names: PostgresNames): string {
   const notBefore = `${until} + ${backoff} * interval '1 millisecond'`;
   return `with due as materialized (
   select id from ${saga}
-  where not has_ended and due_at <= ${NOW} and not is_parked
+  where not has_ended and due_at <= ${NOW} and (case when not is_parked
     and ${["until", "resume_at", "not_before"].map(isOver).join(" and ")}
-    and name = any ($3::text[]) and updated_at <= ${NOW} - $5::interval
+    and name = any ($3::text[]) and updated_at <= ${NOW} - $5::interval then true end)
   order by due_at limit $4::integer for update skip locked),
 c as (
   update ${saga} set revision = revision + 1, attempts = attempts + 1,
