@@ -139,7 +139,8 @@ export class SagaEngine implements SagaRunner {
     const owner = this.nextOwner();
     const { leaseMs } = this;
     if (!await this.host.store.create(stored, { owner, leaseMs })) return undefined;
-    const record = { ...saga, context, metadata, owner, revision: 1, error: undefined, signals: 0 };
+    const fresh = { revision: 1, attempts: 0, error: undefined, signals: 0 };
+    const record = { ...saga, ...fresh, context, metadata, owner };
     return new SagaRun(this.#parts(true), program, { record, log: entries });
   }
 

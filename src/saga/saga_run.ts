@@ -75,6 +75,8 @@ export class SagaRun {
   #taken: number;
   readonly #log: NewSagaLogEntry[];
   readonly #lost = new AbortController();
+  /** How often it was taken up since it has last got on. */
+  #attempts: number;
   #signals: number;
   #signalsSeen = 0;
   #endDelay: (() => void) | undefined;
@@ -106,6 +108,7 @@ export class SagaRun {
     this.keptAtMs = parts.host.clock.now();
     this.#log = [...log];
     this.#taken = log.length;
+    this.#attempts = record.attempts;
     this.#signals = record.signals;
   }
 
@@ -224,16 +227,10 @@ export class SagaRun {
    * @throws What the storage refuses it with.
    */
   async write(checkpoint: Checkpoint): Promise<void> {
-    const { leaseMs } = this.parts;
-    const { entries = [], isReleased = false, patienceMs = leaseMs, context, ...rest } = checkpoint;
+    const { entries = [], patienceMs = this.parts.leaseMs, context } = checkpoint;
     const first = this.#log.length + 1;
     const numbered = entries.map((entry, n) => ({ number: first + n, ...entry }));
-    const change: SagaChange = {
-      ...rest,
-      context: context?.text,
-      entries: numbered,
-      leaseMs: isReleased ? 0 : leaseMs,
-    };
+    const change = this.#changeOf(checkpoint, numbered);
     const last = first + numbered.length - 1;
     let hold: SagaHold | undefined;
     this.isWriting = true;
@@ -251,6 +248,25 @@ export class SagaRun {
     }
     if (context !== undefined) this.context = context;
     this.#written(change, numbered, hold);
+  }
+
+  /** What a checkpoint writes. What is so already is left out, as a storage may have to write what it is given. */
+  #changeOf(
+    { status, error, hasProgressed, isReleased = false, ...rest }: Checkpoint,
+    entries: readonly NewSagaLogEntry[],
+  ): SagaChange {
+    return {
+      entries,
+      leaseMs: isReleased ? 0 : this.parts.leaseMs,
+      status: status === this.status ? undefined : status,
+      context: rest.context?.text,
+      error: (error ?? undefined) === this.error ? undefined : error,
+      hasProgressed: this.#attempts === 0 ? undefined : hasProgressed,
+      parkedReason: rest.parkedReason,
+      resumeInMs: rest.resumeInMs,
+      messages: rest.messages,
+      consumed: rest.consumed,
+    };
   }
 
   /** Finds out what has become of a checkpoint that the storage has not answered. */
@@ -274,6 +290,7 @@ export class SagaRun {
     this.keptAtMs = this.parts.host.clock.now();
     this.status = change.status ?? this.status;
     if (change.error !== undefined) this.error = change.error ?? undefined;
+    if (change.hasProgressed === true) this.#attempts = 0;
     for (const entry of entries) this.#log.push(entry);
     if (hasSagaEnded(this)) this.#announceEnd();
     this.parts.bus.notify(this.id);
@@ -367,7 +384,7 @@ export class SagaRun {
 export type RunRecord =
   & Pick<
     SagaRecord,
-    "id" | "status" | "revision" | "error" | "signals"
+    "id" | "status" | "revision" | "attempts" | "error" | "signals"
   >
   & {
     readonly owner: string;

@@ -39,13 +39,18 @@ import {
 export interface PostgresOptions {
   /** Whose programs: npm's Postgres 18, or the newest that Debian has installed. @default "npm" */
   readonly binaries?: "npm" | "debian";
-  /** Settings in place of those of tests: logical replication is on, `fsync` is off. @default {} */
+  /** Settings in place of those of tests: logical replication is on. @default {} */
   readonly settings?: Readonly<Record<string, string | number>>;
   /**
    * Whether the server is to be one of our own, which can be restarted, even if `DATABASE_URL` is
    * set. @default true with other options, else false
    */
   readonly isOwn?: boolean;
+  /**
+   * Whether a commit is on the disk before it is answered, as servers have it by default. Else the data
+   * is in memory if there is plenty, and `fsync` is off. @default {false}
+   */
+  readonly isDurable?: boolean;
 }
 
 /** A server that runs. */
@@ -80,7 +85,6 @@ const SETTINGS = {
   "listen_addresses": "127.0.0.1",
   "unix_socket_directories": "",
   "wal_level": "logical",
-  "fsync": "off",
 };
 
 /** Starts a server, or rejects. */
@@ -98,10 +102,13 @@ export async function tryStartPostgres(
   options: PostgresOptions = {},
 ): Promise<PostgresServer | undefined> {
   const { binaries = "npm", settings = {}, isOwn = Object.keys(options).length > 0 } = options;
+  const { isDurable = false } = options;
   const url = Deno.env.get("DATABASE_URL");
   if (url !== undefined && !isOwn) return await connected(url);
   const found = await (binaries === "npm" ? npmBinaries() : debianBinaries());
-  if (found !== undefined) return await started(found, settings);
+  if (found !== undefined) {
+    return await started(found, { fsync: isDurable ? "on" : "off", ...settings }, isDurable);
+  }
   if (!Deno.env.get("CI")) return undefined;
   throw new Error(`There are no programs of Postgres by ${binaries} for this platform`);
 }
@@ -123,8 +130,10 @@ async function connected(url: string): Promise<PostgresServer> {
 async function started(
   binaries: PostgresBinaries,
   settings: Readonly<Record<string, string | number>>,
+  isDurable: boolean,
 ): Promise<PostgresServer> {
-  const { keeper, port } = await keptOnFreePort(binaries, settings);
+  const folder = isDurable ? tmpdir() : await fastFolder();
+  const { keeper, port } = await keptOnFreePort(binaries, settings, folder);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const stop = () => keeper.stop();
   try {
@@ -150,11 +159,13 @@ async function started(
 async function keptOnFreePort(
   binaries: PostgresBinaries,
   settings: Readonly<Record<string, string | number>>,
+  folder: string,
 ): Promise<{ keeper: Keeper; port: number }> {
   for (let attempt = 1;; attempt++) {
     const port = freePort();
     try {
-      return { keeper: await Keeper.start(binaries, { ...SETTINGS, port, ...settings }), port };
+      const all = { ...SETTINGS, port, ...settings };
+      return { keeper: await Keeper.start(binaries, all, folder), port };
     } catch (error) {
       if (attempt === 5 || !String(error).includes("Address already in use")) throw error;
     }
@@ -246,12 +257,13 @@ class Keeper {
   static async start(
     { bin, template }: PostgresBinaries,
     settings: Readonly<Record<string, string | number>>,
+    folder: string,
   ): Promise<Keeper> {
     const lines = Object.entries(settings).map(([key, value]) =>
       `${key} = '${String(value).replaceAll("'", "''")}'\n`
     );
     const child = new Deno.Command("sh", {
-      args: ["-c", KEEPER, "sh", bin, template, await fastFolder(), lines.join("")],
+      args: ["-c", KEEPER, "sh", bin, template, folder, lines.join("")],
       ...serverUser,
       cwd: "/",
       env: { LC_ALL: "C" },

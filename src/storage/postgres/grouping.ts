@@ -1,5 +1,7 @@
 /** How what is asked for is done, alone and together. */
 export interface GroupWork<I, R> {
+  /** So many are done alone, at the same time, before others are done together. */
+  readonly maxAlone: number;
   /** What it is about: two items of one key are never done together. */
   readonly keyOf: (item: I) => string;
   /** Does one. */
@@ -21,30 +23,45 @@ interface Waiting<I, R> {
   reject(error: unknown): void;
 }
 
-/** Does together what is asked for while something is being done. */
+/** Does alone what is asked for while little is being done, and together what is asked for beyond that. */
 export class Grouping<I, R> {
   readonly #work: GroupWork<I, R>;
   #waiting: Waiting<I, R>[] = [];
+  #alone = 0;
   #isBusy = false;
+  /** Whether those who were answered together are asking again. */
+  #isGathering = false;
 
   constructor(work: GroupWork<I, R>) {
     this.#work = work;
   }
 
   run(item: I): Promise<R> {
+    if (this.#alone < this.#work.maxAlone && !this.#isGathering) return this.#atOnce(item);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
       if (!this.#isBusy) void this.#drain();
     });
   }
 
+  async #atOnce(item: I): Promise<R> {
+    this.#alone++;
+    try {
+      return await this.#work.one(item);
+    } finally {
+      this.#alone--;
+    }
+  }
+
   async #drain(): Promise<void> {
     this.#isBusy = true;
     while (this.#waiting.length > 0) {
+      this.#isGathering = true;
       for (let turn = 0; turn < TURNS; turn++) await undefined;
+      this.#isGathering = false;
       const batch = this.#next();
       const [first, ...others] = batch;
-      if (first !== undefined && others.length === 0) await this.#alone(first);
+      if (first !== undefined && others.length === 0) await this.#doAlone(first);
       else await this.#together(batch);
     }
     this.#isBusy = false;
@@ -65,7 +82,7 @@ export class Grouping<I, R> {
     return batch;
   }
 
-  async #alone({ item, resolve, reject }: Waiting<I, R>): Promise<void> {
+  async #doAlone({ item, resolve, reject }: Waiting<I, R>): Promise<void> {
     await this.#work.one(item).then(resolve, reject);
   }
 
@@ -74,7 +91,7 @@ export class Grouping<I, R> {
       const results = await this.#work.many(batch.map(({ item }) => item));
       batch.forEach(({ resolve }, n) => resolve(results[n] as R));
     } catch (error) {
-      if (this.#work.isUndone(error)) await Promise.all(batch.map((each) => this.#alone(each)));
+      if (this.#work.isUndone(error)) await Promise.all(batch.map((each) => this.#doAlone(each)));
       else for (const { reject } of batch) reject(error);
     }
   }

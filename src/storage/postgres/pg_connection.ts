@@ -79,8 +79,8 @@ export function pgStatement(
 ): PgStatement {
   // Only without parameters can a text hold several statements.
   if (parameters.length === 0) return { text };
-  const statement = { text, values: [...parameters] };
-  return prepare ? { ...statement, name: nameOf(text) } : statement;
+  const values = [...parameters];
+  return prepare ? { text, values, name: nameOf(text) } : { text, values };
 }
 
 /** The rows of the last statement. */
@@ -92,11 +92,27 @@ function isList(result: PgResult | readonly PgResult[]): result is readonly PgRe
   return Array.isArray(result);
 }
 
-/**
- * The name under which a text is prepared. It depends on the text alone, as one connection may serve
- * several clients of this library, also of several versions.
- */
+/** The names of texts: making one takes longer than most of what else is done for a statement. */
+const names = new Map<string, string>();
+/** Texts are few, unless an application makes some of its own within its transactions. */
+const MAX_NAMES = 1_000;
+
+/** The name under which a text is prepared. */
 function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = makeName(text);
+    if (names.size === MAX_NAMES) names.clear();
+    names.set(text, name);
+  }
+  return name;
+}
+
+/**
+ * Makes a name. It depends on the text alone, as one connection may serve several clients of this
+ * library, also of several versions.
+ */
+function makeName(text: string): string {
   // Twice FNV-1a, from two seeds: 64 bits, as one of 32 would meet another among some ten thousands.
   let [low, high] = [0x811c9dc5, 0x9747b28c];
   for (let i = 0; i < text.length; i++) {

@@ -31,7 +31,7 @@ import { listStatement } from "./saga_list.ts";
 import { intervalText, keyText, msText } from "./saga_parameters.ts";
 import { holdOf, logOf, recordOf, signalOf } from "./saga_rows.ts";
 import { type SagaStatements, sagaStatements } from "./saga_statements.ts";
-import { checkpointStatement, createStatement } from "./saga_writes.ts";
+import { SagaWrites } from "./saga_writes.ts";
 import { sqlStateOf } from "./sql_state.ts";
 import { arrayLiteral, checkStorable, storable } from "./statement.ts";
 import { freshQuery, tryingQuery } from "./storage_query.ts";
@@ -43,16 +43,23 @@ import type { WakeUps } from "./wake_ups.ts";
  */
 const FRESH_GROUPS = 500;
 
+/** So many statements are under way for one saga each before others are written together. */
+const MAX_ALONE = 2;
+
 /** How a storage on Postgres writes sagas. */
 export interface PostgresSagaOptions {
   /**
-   * Whether what is written of many sagas while one statement is under way is written together by the
-   * next one, so that it shares a commit. With many sagas in flight that is faster; each of them may
-   * wait for the statement before.
+   * Whether one statement may write several sagas, so that they share its round trip and its commit:
    *
-   * @default {false}
+   * - `"when busy"`: what is to be written while two statements are under way for one saga each is
+   *   written together by another one. One that is refused is written alone then, so that it fails alone.
+   * - `true`: all that is to be written while a statement is under way is written by the next one. That
+   *   is best where round trips are short and the database has much to do.
+   * - `false`: each has a statement of its own.
+   *
+   * @default {"when busy"}
    */
-  readonly groupCheckpoints?: boolean | undefined;
+  readonly groupCheckpoints?: boolean | "when busy" | undefined;
 }
 
 /** What the sagas of a storage on Postgres work with. */
@@ -72,6 +79,7 @@ export class PostgresSagas implements SagaStore {
   /** For statements that are seldom sent: their tables may have grown since. */
   readonly #freshQuery: PostgresQuery;
   readonly #statements: SagaStatements;
+  readonly #writes: SagaWrites;
   /** Of what locks several sagas and waits for others, one at a time: two could wait for each other. */
   readonly #turns: ConcurrencyLimit = concurrencyLimit(1);
   #groups = 0;
@@ -80,20 +88,24 @@ export class PostgresSagas implements SagaStore {
 
   constructor(
     parts: PostgresSagasParts,
-    { groupCheckpoints: isGrouping = false }: PostgresSagaOptions = {},
+    { groupCheckpoints = "when busy" }: PostgresSagaOptions = {},
   ) {
     this.#parts = parts;
     this.#query = tryingQuery(parts.query);
     this.#freshQuery = freshQuery(this.#query);
     this.#statements = sagaStatements(parts.names);
-    if (!isGrouping) return;
+    this.#writes = new SagaWrites(parts);
+    if (groupCheckpoints === false) return;
+    const maxAlone = groupCheckpoints === true ? 0 : MAX_ALONE;
     this.#creates = new Grouping({
+      maxAlone,
       keyOf: ({ saga }) => saga.id,
       one: (item) => this.#create(item),
       many: (items) => this.#createAll(items),
       isUndone,
     });
     this.#checkpoints = new Grouping({
+      maxAlone,
       keyOf: ({ id }) => id,
       one: (item) => this.#checkpoint(item),
       many: (items) => this.#checkpointAll(items),
@@ -219,7 +231,7 @@ export class PostgresSagas implements SagaStore {
   }
 
   async #create({ saga, lease }: GroupedCreate): Promise<boolean> {
-    const { text, parameters } = createStatement(this.#parts.names, saga, lease);
+    const { text, parameters } = this.#writes.create(saga, lease);
     return (await this.#query(text, parameters)).length > 0;
   }
 
@@ -230,7 +242,7 @@ export class PostgresSagas implements SagaStore {
   }
 
   async #checkpoint(item: GroupedCheckpoint): Promise<SagaHold | undefined> {
-    const { text, parameters } = checkpointStatement(this.#parts, item, item.change);
+    const { text, parameters } = this.#writes.checkpoint(item, item.change);
     const [row] = await this.#query(text, parameters);
     return row && { revision: item.revision + 1, signals: Number(row.signals) };
   }

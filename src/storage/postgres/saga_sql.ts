@@ -1,7 +1,7 @@
-import type { NewSagaLogEntry, SagaStatus } from "../mod.ts";
+import type { NewSagaLogEntry, SagaAction, SagaEntryStatus, SagaStatus } from "../mod.ts";
 import type { PostgresNames } from "./names.ts";
-import type { Parameters } from "./saga_parameters.ts";
 import { storable, wellFormed } from "./statement.ts";
+import type { StatementWriter } from "./statement_writer.ts";
 
 /**
  * When the statement has come in, as each is a transaction: nothing that a saga decides is as fine as
@@ -96,55 +96,127 @@ export function logInto({ table }: PostgresNames, columns: readonly string[] = N
   return `insert into ${table("saga_log")} (at, saga, ${columns.join(", ")})`;
 }
 
-/** The part of a statement that stores the entries of the saga which stands in the table `s`, if it does. */
-export function logSql(
-  names: PostgresNames,
-  parameters: Parameters,
-  all: readonly NewSagaLogEntry[],
-): string {
-  const entries = logRows(all);
-  if (entries.length > MAX_PLAIN_ENTRIES) {
-    const json = parameters.add(JSON.stringify(entries.map(entryRecord)));
-    return `${logInto(names)}
-select ${NOW}, s.id, ${ENTRY_VALUES}
-from s, json_to_recordset(${json}::text::json) as e(${ENTRY_RECORD})`;
+/** Writes the parts of statements that store entries of logs. */
+export class LogSql {
+  readonly #names: PostgresNames;
+  /** By the fields that the entries have, each of which is a bit. */
+  readonly #shapes: Map<number, LogShape> = new Map();
+
+  constructor(names: PostgresNames) {
+    this.#names = names;
   }
-  // What none of them has is left out, as the text may be parsed each time.
-  const fields = FIELDS.filter(([name]) => entries.some((entry) => entry[name] !== undefined));
-  const columns = fields.map(([name]) => name);
-  const rows = entries.map((entry) =>
-    columns.map((name) => fieldSql(parameters, name, entry[name]))
-  );
-  const [first = [], ...others] = rows;
-  const values = others.length === 0
-    ? fields.map(([, cast], n) => `${first[n]}${cast}`)
-    : fields.map(([name, cast]) => `e.${name}${cast}`);
-  const from = others.length === 0
-    ? "s"
-    : `s, (values ${rows.map((row) => `(${row.join(", ")})`).join(", ")}) as e(${
-      columns.join(", ")
-    })`;
-  return `${logInto(names, columns)}\nselect ${NOW}, s.id, ${values.join(", ")} from ${from}`;
+
+  /** Writes what stores the entries of the saga which stands in the table `s`, if it does. */
+  write(w: StatementWriter, all: readonly NewSagaLogEntry[]): void {
+    const entries = logRows(all);
+    const [first, ...others] = entries;
+    if (first === undefined || entries.length > MAX_PLAIN_ENTRIES) this.#writeJson(w, entries);
+    else if (others.length === 0) this.#writeOne(w, first);
+    else this.#writeSome(w, entries);
+  }
+
+  #writeJson(w: StatementWriter, entries: readonly LogRow[]): void {
+    w.sql(`${logInto(this.#names)}
+select ${NOW}, s.id, ${ENTRY_VALUES} from s, json_to_recordset(`);
+    w.value(JSON.stringify(entries.map(entryRecord)));
+    w.sql(`::text::json) as e(${ENTRY_RECORD})`);
+  }
+
+  #writeOne(w: StatementWriter, entry: LogRow): void {
+    const { into, fields } = this.#shapeOf([entry]);
+    w.sql(into).sql(`\nselect ${NOW}, s.id`);
+    for (const [name, cast] of fields) writeField(w.sql(", "), name, entry[name]).sql(cast);
+    w.sql(" from s");
+  }
+
+  #writeSome(w: StatementWriter, entries: readonly LogRow[]): void {
+    const { into, fields, columns } = this.#shapeOf(entries);
+    w.sql(into).sql(`\nselect ${NOW}, s.id`);
+    for (const [name, cast] of fields) w.sql(", e.").sql(name).sql(cast);
+    w.sql(" from s, (values ");
+    for (const [n, entry] of entries.entries()) {
+      w.sql(n === 0 ? "(" : ", (");
+      for (const [m, [name]] of fields.entries()) {
+        writeField(m === 0 ? w : w.sql(", "), name, entry[name]);
+      }
+      w.sql(")");
+    }
+    w.sql(") as e(").sql(columns).sql(")");
+  }
+
+  /** What none of them has is left out, as the text may be parsed each time. */
+  #shapeOf(entries: readonly LogRow[]): LogShape {
+    let key = 0;
+    for (const [n, [name]] of FIELDS.entries()) {
+      if (entries.some((entry) => entry[name] !== undefined)) key |= 1 << n;
+    }
+    let shape = this.#shapes.get(key);
+    if (shape === undefined) {
+      const fields = FIELDS.filter((_, n) => (key & (1 << n)) !== 0);
+      const columns = fields.map(([name]) => name);
+      shape = { fields, columns: columns.join(", "), into: logInto(this.#names, columns) };
+      this.#shapes.set(key, shape);
+    }
+    return shape;
+  }
 }
 
-function fieldSql(
-  parameters: Parameters,
+/** The fields that some entries have. */
+interface LogShape {
+  readonly fields: ReadonlyArray<typeof FIELDS[number]>;
+  readonly columns: string;
+  readonly into: string;
+}
+
+function writeField(
+  w: StatementWriter,
   name: keyof LogRow,
   value: string | number | undefined,
-): string {
+): StatementWriter {
+  if (value === undefined) return w.sql("null");
   switch (name) {
     case "action":
     case "status":
     case "part":
-      return value === undefined ? "null" : wordSql(parameters, String(value));
+      return writeWord(w, String(value));
     case "attempt":
-      return value === 1 ? "1" : parameters.add(String(value));
+      return value === 1 ? w.sql("1") : w.value(String(value));
     default:
-      return value === undefined ? "null" : parameters.add(storable(String(value)));
+      return w.value(storable(String(value)));
   }
 }
 
-/** One of a few words, which stands in the text: a parameter takes more. */
-export function wordSql(parameters: Parameters, word: string): string {
-  return /^[a-z_]+$/.test(word) ? `'${word}'` : parameters.add(word);
+const STATUSES: readonly SagaStatus[] = [
+  "running",
+  "waiting",
+  "compensating",
+  "completed",
+  "compensated",
+  "failed",
+];
+const ACTIONS: readonly SagaAction[] = [
+  "act",
+  "compensate",
+  "retry",
+  "skip",
+  "resume",
+  "turn_back",
+  "park",
+];
+const ENTRY_STATUSES: readonly SagaEntryStatus[] = [
+  "started",
+  "completed",
+  "retrying",
+  "failed",
+  "unknown",
+  "postponed",
+];
+const WORDS = new Map<string, string>(
+  [...STATUSES, ...ACTIONS, ...ENTRY_STATUSES, "secondary"].map((word) => [word, `'${word}'`]),
+);
+
+/** Writes one of a few words, which stands in the text: a parameter takes more. */
+export function writeWord(w: StatementWriter, word: string): StatementWriter {
+  const quoted = WORDS.get(word);
+  return quoted === undefined ? w.value(word) : w.sql(quoted);
 }

@@ -9,7 +9,7 @@ import { Order, START, steps, table } from "./order.ts";
 
 /** Measures on Postgres, with a commit that waits for the disk. */
 export async function measurePostgres(): Promise<void> {
-  const server = await startPostgres({ isOwn: true, settings: { synchronous_commit: "on" } });
+  const server = await startPostgres({ isDurable: true });
   const database = await server.createDatabase();
   const pool = new pg.Pool({ connectionString: database.url, max: 16 });
   pool.on("error", () => {});

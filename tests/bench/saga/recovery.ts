@@ -16,7 +16,7 @@ const IN_FLIGHT = 16;
 
 /** Measures how fast interrupted sagas are recovered, against how fast they are run. */
 export async function measureRecovery(): Promise<void> {
-  const server = await startPostgres({ isOwn: true, settings: { synchronous_commit: "on" } });
+  const server = await startPostgres({ isDurable: true });
   const database = await server.createDatabase();
   const pool = new pg.Pool({ connectionString: database.url, max: 16 });
   pool.on("error", () => {});

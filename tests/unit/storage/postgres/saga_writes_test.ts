@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import type { NewSagaLogEntry, SagaChange } from "../../../../src/storage/mod.ts";
 import { postgresNames } from "../../../../src/storage/postgres/names.ts";
-import {
-  checkpointStatement,
-  createStatement,
-} from "../../../../src/storage/postgres/saga_writes.ts";
+import { SagaWrites } from "../../../../src/storage/postgres/saga_writes.ts";
 
 const names = postgresNames();
 const saga = { id: "a", revision: 1 };
@@ -14,7 +11,7 @@ function entry(number: number, more: Partial<NewSagaLogEntry> = {}): NewSagaLogE
 }
 
 function statementOf(change: SagaChange, appendTo: "table" | "log" = "table") {
-  return checkpointStatement({ names, appendTo }, saga, change);
+  return new SagaWrites({ names, appendTo }).checkpoint(saga, change);
 }
 
 const body = new TextEncoder().encode("body");
@@ -30,7 +27,7 @@ const envelope = {
   body,
 };
 
-Deno.test("checkpointStatement() of a step has plain parameters, and one text whatever they say", () => {
+Deno.test("SagaWrites.checkpoint() of a step has plain parameters, and one text whatever they say", () => {
   const step = (number: number, context: string) =>
     statementOf({
       context,
@@ -41,11 +38,11 @@ Deno.test("checkpointStatement() of a step has plain parameters, and one text wh
   const [one, other] = [step(1, "{}"), step(3, "[]")];
   assert.equal(one.text, other.text);
   // The start of the next step stands in the row of this one.
-  assert.deepEqual(other.parameters, ["a", "1", "[]", "3.000 s", "3", "s", "[]", "s"]);
+  assert.deepEqual(other.parameters, ["[]", "3.000 s", "a", "1", "3", "s", "[]", "s"]);
   assert.doesNotMatch(one.text, /status = |error|parked|json_to_recordset|delete/);
 });
 
-Deno.test("checkpointStatement() of many entries hands them over as one parameter", () => {
+Deno.test("SagaWrites.checkpoint() of many entries hands them over as one parameter", () => {
   const entries = [1, 2, 3, 4].map((number) => entry(number, { error: "a\0b" }));
   const { text, parameters } = statementOf({ entries, leaseMs: 0 });
   assert.match(text, /json_to_recordset\(\$3::text::json\)/);
@@ -60,7 +57,7 @@ Deno.test("checkpointStatement() of many entries hands them over as one paramete
   );
 });
 
-Deno.test("checkpointStatement() puts no text into a statement that is not one of its own words", () => {
+Deno.test("SagaWrites.checkpoint() puts no text into a statement that is not one of its own words", () => {
   const odd = "x'; drop table data; --";
   const wrong = { action: odd, status: odd, part: odd } as unknown as Partial<NewSagaLogEntry>;
   const { text, parameters } = statementOf({
@@ -75,7 +72,7 @@ Deno.test("checkpointStatement() puts no text into a statement that is not one o
   assert.equal(parameters.filter((parameter) => parameter?.includes(odd)).length, 10);
 });
 
-Deno.test("checkpointStatement() puts messages where the storage does", () => {
+Deno.test("SagaWrites.checkpoint() puts messages where the storage does", () => {
   const change = { messages: [envelope], entries: [entry(1)], leaseMs: 0 };
   const table = statementOf(change);
   assert.match(table.text, /o as \(insert into "sluice_outbox" [^]+ from s\)/);
@@ -86,14 +83,14 @@ Deno.test("checkpointStatement() puts messages where the storage does", () => {
   assert.doesNotMatch(log.text, /sluice_outbox"/);
 });
 
-Deno.test("checkpointStatement() refuses a message that Postgres would refuse", () => {
+Deno.test("SagaWrites.checkpoint() refuses a message that Postgres would refuse", () => {
   for (const appendTo of ["table", "log"] as const) {
     const messages = [{ ...envelope, id: "a\0" }];
     assert.throws(() => statementOf({ messages, leaseMs: 0 }, appendTo), TypeError);
   }
 });
 
-Deno.test("createStatement() refuses a lease that is none", () => {
+Deno.test("SagaWrites.create() refuses a lease that is none", () => {
   const wanted = {
     id: "a",
     name: "n",
@@ -103,9 +100,10 @@ Deno.test("createStatement() refuses a lease that is none", () => {
     metadata: "{}",
     entries: [],
   } as const;
+  const writes = new SagaWrites({ names, appendTo: "table" });
   for (const leaseMs of [0, NaN, Infinity]) {
-    assert.throws(() => createStatement(names, wanted, { owner: "o", leaseMs }), RangeError);
+    assert.throws(() => writes.create(wanted, { owner: "o", leaseMs }), RangeError);
   }
-  const { parameters } = createStatement(names, wanted, { owner: "o\0", leaseMs: 1e300 });
+  const { parameters } = writes.create(wanted, { owner: "o\0", leaseMs: 1e300 });
   assert.deepEqual(parameters.slice(-2), ["o\ufffd", "1000000000.000 s"]);
 });
