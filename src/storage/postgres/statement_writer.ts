@@ -5,6 +5,9 @@ import type { Statement } from "./statement.ts";
 class Place {
   readonly text: string;
   readonly #next: Map<string, Place> = new Map();
+  /** Behind most places the same part follows as the time before. */
+  #lastPart = "";
+  #last: Place = this;
 
   constructor(text: string) {
     this.text = text;
@@ -12,9 +15,11 @@ class Place {
 
   /** The place behind a part. */
   after(part: string): Place {
+    if (part === this.#lastPart) return this.#last;
     let next = this.#next.get(part);
     if (next === undefined) this.#next.set(part, next = new Place(this.text + part));
-    return next;
+    this.#lastPart = part;
+    return this.#last = next;
   }
 }
 

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { Grouping } from "../../../../src/storage/postgres/grouping.ts";
 
 /** What was done, each call as the texts that it was for; each waits until the test lets it go on. */
-function open({ isUndone = true }: { readonly isUndone?: boolean } = {}) {
+function open({ isUndone = true, maxAlone = 0 }: {
+  readonly isUndone?: boolean;
+  readonly maxAlone?: number;
+} = {}) {
   const done: string[] = [];
   const gates: PromiseWithResolvers<void>[] = [];
   const work = async (what: string) => {
@@ -13,6 +16,7 @@ function open({ isUndone = true }: { readonly isUndone?: boolean } = {}) {
     if (what.includes("!")) throw new Error(what);
   };
   const group = new Grouping<string, string>({
+    maxAlone,
     keyOf: (item) => item.charAt(0),
     async one(item) {
       await work(item);
@@ -102,4 +106,31 @@ Deno.test("Grouping does a hundred together at the most", async () => {
   for (let n = 0; n < 3; n++) await next();
   assert.deepEqual(await all, items);
   assert.deepEqual(done.map((what) => what.split("+").length), [100, 51]);
+});
+
+Deno.test("Grouping does so many alone at once, and together what is asked for beyond that", async () => {
+  const { group, done, next } = open({ maxAlone: 2 });
+  const first = ["a", "b", "c", "d"].map((item) => group.run(item));
+  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+  assert.deepEqual(done, ["a", "b", "c+d"]); // none of them has waited for another
+  const second = ["e", "f", "g"].map((item) => group.run(item));
+  await next();
+  await next();
+  await Promise.all([...first, ...second]);
+  assert.deepEqual(done, ["a", "b", "c+d", "e+f+g"]);
+  const third = group.run("h");
+  assert.deepEqual(done.at(-1), "h"); // at once
+  await next();
+  assert.equal(await third, "H");
+});
+
+Deno.test("Grouping goes on alone after one that has failed", async () => {
+  const { group, done, next } = open({ maxAlone: 1 });
+  for (const item of ["a!", "b!", "c"]) {
+    const result = Promise.allSettled([group.run(item)]);
+    await next();
+    const [outcome] = await result;
+    assert.equal(outcome.status, item.includes("!") ? "rejected" : "fulfilled");
+  }
+  assert.deepEqual(done, ["a!", "b!", "c"]);
 });
