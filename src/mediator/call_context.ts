@@ -46,11 +46,12 @@ export class CallContext implements Context, MiddlewareContext {
 
   #extend(additions: object): void {
     const own = this as Record<string, unknown>;
-    for (const [name, value] of Object.entries(additions)) {
+    const added = additions as Readonly<Record<string, unknown>>;
+    for (const name of Object.keys(added)) {
       if (name in CallContext.prototype) {
         throw new TypeError(`Cannot add "${name}" to the context as every context has it`);
       }
-      own[name] = value;
+      own[name] = added[name];
     }
   }
 

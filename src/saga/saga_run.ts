@@ -252,20 +252,22 @@ export class SagaRun {
 
   /** What a checkpoint writes. What is so already is left out, as a storage may have to write what it is given. */
   #changeOf(
-    { status, error, hasProgressed, isReleased = false, ...rest }: Checkpoint,
+    checkpoint: Checkpoint,
     entries: readonly NewSagaLogEntry[],
   ): SagaChange {
+    const { status, error, hasProgressed, context, isReleased = false } = checkpoint;
+    const { parkedReason, resumeInMs, messages, consumed } = checkpoint;
     return {
       entries,
       leaseMs: isReleased ? 0 : this.parts.leaseMs,
       status: status === this.status ? undefined : status,
-      context: rest.context?.text,
+      context: context?.text,
       error: (error ?? undefined) === this.error ? undefined : error,
       hasProgressed: this.#attempts === 0 ? undefined : hasProgressed,
-      parkedReason: rest.parkedReason,
-      resumeInMs: rest.resumeInMs,
-      messages: rest.messages,
-      consumed: rest.consumed,
+      parkedReason,
+      resumeInMs,
+      messages,
+      consumed,
     };
   }
 

@@ -15,20 +15,19 @@ export function tableQuery(query: PostgresQuery): PostgresQuery {
     try {
       return await query(text, parameters);
     } catch (error) {
-      throw isMissing(error) ? missingTables(error) : error;
+      throw explained(error);
     }
   };
 }
 
 /** As {@linkcode tableQuery}, for statements of their own transaction: those can be tried again. */
 export function tryingQuery(query: PostgresQuery): PostgresQuery {
-  const run = tableQuery(query);
   return async (text, parameters) => {
     for (let attempt = 1;; attempt++) {
       try {
-        return await run(text, parameters);
+        return await query(text, parameters);
       } catch (error) {
-        if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+        if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw explained(error);
       }
     }
   };
@@ -47,8 +46,8 @@ export function transactionError(error: unknown): unknown {
   return isConflict(error) ? new ConcurrencyError({ cause: error }) : error;
 }
 
-function isMissing(error: unknown): boolean {
-  return MISSING.includes(sqlStateOf(error) ?? "");
+function explained(error: unknown): unknown {
+  return MISSING.includes(sqlStateOf(error) ?? "") ? missingTables(error) : error;
 }
 
 function isConflict(error: unknown): boolean {
