@@ -46,6 +46,7 @@ export type {
 } from "./outbox_store.ts";
 export { type KnownNotification, type OutboxOptions, OutboxWriter } from "./outbox_writer.ts";
 export type { ReplayAnswer, ReplayAsk, ReplayExchange, RunPlace } from "./replay_exchange.ts";
+export { firstSagaStep, type SagaLogRow, sagaLogRows, sagaStepStart } from "./saga_log_rows.ts";
 export {
   hasSagaEnded,
   sagaBackoffMs,

@@ -24,7 +24,7 @@ import { utf8Size } from "./key_size.ts";
  * P inId   consumer  id      place           when the dead letter with that id was given up
  * P inClock                                  written with every dead letter of a consumer
  * P saga     id                              a saga (see `saga_entry.ts`)
- * P saga     id   "log"  number              an entry of its log
+ * P saga     id   "log"  number              an entry of its log, maybe with the one behind it
  * P saga     id   "mail" signal              a signal that waits for it
  * P saga     id   "text" kind  number  n     the n-th part of a text that is too large for its entry
  * P sagaDue  dueMs    id   name              a saga that is not due before that time

@@ -52,7 +52,8 @@ export class KvSagas implements SagaStore {
     const { owner } = lease;
     const place = [nowMs, order] as const;
     const next = startedSaga(saga, kept, { definition, place, owner, nowMs, leaseMs });
-    const log = loggedEntries(this.#database, id, saga.entries, nowMs);
+    const entries = next.first === undefined ? saga.entries : [];
+    const log = loggedEntries(this.#database, id, entries, nowMs);
     return await this.#table.insert(id, next, [...log, ...writes]);
   }
 

@@ -1,4 +1,5 @@
 import {
+  firstSagaStep,
   hasSagaEnded,
   type NewSaga,
   type SagaChange,
@@ -18,6 +19,8 @@ export interface SagaEntry extends SagaData {
   readonly definition: string;
   /** Where it stands among all. */
   readonly place: SagaPlace;
+  /** The step that it began with, if nothing else stands in the first entry of its log. */
+  readonly first: string | undefined;
   /** How many entries its log has. */
   readonly logged: number;
   /** How many signals wait for it. */
@@ -94,6 +97,7 @@ export function startedSaga(
     attempts: 0,
     error: undefined,
     parkedReason: undefined,
+    first: firstSagaStep(entries),
     logged: entries.length,
     signals: 0,
     told: 0,

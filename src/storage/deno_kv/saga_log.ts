@@ -1,16 +1,30 @@
-import type { NewSagaLogEntry, SagaLogEntry } from "../mod.ts";
+import {
+  type NewSagaLogEntry,
+  type SagaLogEntry,
+  type SagaLogRow,
+  sagaLogRows,
+  sagaStepStart,
+} from "../mod.ts";
 import type { DenoKvEntry } from "./deno_kv.ts";
 import type { KvDatabase } from "./kv_database.ts";
-import { shortened } from "./saga_entry.ts";
+import { type SagaEntry, shortened } from "./saga_entry.ts";
 import { keptText, readText, type SagaText } from "./saga_text.ts";
 import type { Write } from "./writes.ts";
 
-/** An entry of a log as it is stored. */
-interface StoredLogEntry extends Omit<SagaLogEntry, "at" | "result" | "error"> {
+/** An entry of a log as it is stored, and the start of a step that follows it. */
+interface StoredLogRow extends Omit<SagaLogRow, "result" | "error"> {
   readonly format: number;
   result?: SagaText | undefined;
   error?: string | undefined;
   readonly atMs: number;
+}
+
+/** A log as it was listed. */
+interface ListedLog {
+  /** The id of its saga as it is in keys. */
+  readonly id: string;
+  readonly saga: Pick<SagaEntry, "first" | "logged" | "createdAtMs">;
+  readonly log: ReadonlyArray<Pick<DenoKvEntry, "value">>;
 }
 
 const VERSION = 1;
@@ -23,9 +37,9 @@ export function loggedEntries(
   atMs: number,
 ): Write[] {
   const all: Write[] = [];
-  for (const entry of entries) {
-    const { number, result, error } = entry;
-    const value: StoredLogEntry = { ...entry, format: VERSION, atMs };
+  for (const row of sagaLogRows(entries)) {
+    const { number, result, error } = row;
+    const value: StoredLogRow = { ...row, result: undefined, format: VERSION, atMs };
     all.push({ key: database.keys.sagaLogEntry(id, number), value });
     if (error !== undefined) value.error = shortened(error);
     if (result === undefined) continue;
@@ -36,34 +50,45 @@ export function loggedEntries(
   return all;
 }
 
+/** The number of the last entry of a log. */
+export function lastNumberOf({ saga, log }: Omit<ListedLog, "id">): number {
+  const last = rowOf(log.at(-1)?.value);
+  if (last !== undefined) return last.next === undefined ? last.number : last.number + 1;
+  return saga.first === undefined ? 0 : 1;
+}
+
 /**
- * Reads the first `count` entries of the log of the saga with an id, as it was listed: what was written
- * since the saga was read is no part of what it was. `undefined` if they are not there, as the saga was
- * deleted meanwhile.
+ * Reads the entries that a log had when its saga was read, as it was listed: what was written since then
+ * is no part of that. `undefined` if they are not there, as the saga was deleted meanwhile.
  */
 export async function logOf(
   database: KvDatabase,
-  id: string,
-  listed: ReadonlyArray<Pick<DenoKvEntry, "value">>,
-  count: number,
+  { id, saga: { first, logged, createdAtMs }, log: listed }: ListedLog,
 ): Promise<readonly SagaLogEntry[] | undefined> {
   const log: SagaLogEntry[] = [];
-  for (const { value } of listed.slice(0, count)) {
-    const entry = await entryOf(database, id, value);
-    if (entry === undefined) return undefined;
+  if (first !== undefined) log.push(sagaStepStart(1, "act", first, new Date(createdAtMs)));
+  for (const { value } of listed) {
+    if (log.length >= logged) break;
+    const row = rowOf(value);
+    const entry = row && await entryOf(database, id, row);
+    if (row === undefined || entry === undefined) return undefined;
     log.push(entry);
+    if (row.next !== undefined) {
+      log.push(sagaStepStart(row.number + 1, row.action, row.next, entry.at));
+    }
   }
-  return log.length === count ? log : undefined;
+  return log.length === logged ? log : undefined;
+}
+
+function rowOf(value: unknown): StoredLogRow | undefined {
+  return Object(value).format === VERSION ? value as StoredLogRow : undefined;
 }
 
 async function entryOf(
   database: KvDatabase,
   id: string,
-  value: unknown,
+  { format: _, atMs, next: __, result: kept, ...rest }: StoredLogRow,
 ): Promise<SagaLogEntry | undefined> {
-  if (Object(value).format !== VERSION) return undefined;
-  const { format: _, atMs, ...entry } = value as StoredLogEntry;
-  const { result: kept, ...rest } = entry;
   const at = new Date(atMs);
   if (kept === undefined) return { ...rest, at };
   const result = await readText(database, id, "log", kept);

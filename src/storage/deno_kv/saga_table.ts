@@ -5,7 +5,7 @@ import type { KvDatabase } from "./kv_database.ts";
 import { OpenTransaction } from "./kv_transaction.ts";
 import { MAX_OWN_CHECKS } from "./limits.ts";
 import { comparePlaces, recordOf, type SagaEntry, sagaOf, writtenSaga } from "./saga_entry.ts";
-import { logOf } from "./saga_log.ts";
+import { lastNumberOf, logOf } from "./saga_log.ts";
 import { readText } from "./saga_text.ts";
 import type { WakeUps } from "./wake_ups.ts";
 import { addWrites, type Write } from "./writes.ts";
@@ -89,9 +89,9 @@ export class SagaTable {
   async snapshot({ id, saga }: FoundSaga, whole?: WholeSaga): Promise<SagaSnapshot | undefined> {
     // What stands in a log stays as it is.
     const isRead = whole !== undefined && comparePlaces(whole.saga.place, saga.place) === 0 &&
-      whole.log.length >= saga.logged;
+      lastNumberOf(whole) >= saga.logged;
     const listed = isRead ? whole.log : (await this.readWhole(id))?.log ?? [];
-    const log = await logOf(this.database, id, listed, saga.logged);
+    const log = await logOf(this.database, { id, saga, log: listed });
     const context = await readText(this.database, id, "context", saga.context);
     if (log === undefined || context === undefined) return undefined;
     return { record: recordOf(saga, context, this.database.clock.now()), log };

@@ -1,4 +1,11 @@
-import { type NewSaga, type SagaChange, type SagaLease, sagaLeaseMsOf } from "../mod.ts";
+import {
+  firstSagaStep,
+  type NewSaga,
+  type SagaChange,
+  type SagaLease,
+  sagaLeaseMsOf,
+  sagaLogRows,
+} from "../mod.ts";
 import {
   appendRecords,
   MESSAGE_COLUMNS,
@@ -7,16 +14,7 @@ import {
 } from "./append_statement.ts";
 import type { PostgresNames } from "./names.ts";
 import { intervalText, keyText } from "./saga_parameters.ts";
-import {
-  ENDED,
-  ENTRY_RECORD,
-  ENTRY_VALUES,
-  entryRecord,
-  firstStep,
-  logInto,
-  logRows,
-  NOW,
-} from "./saga_sql.ts";
+import { ENDED, ENTRY_RECORD, ENTRY_VALUES, entryRecord, logInto, NOW } from "./saga_sql.ts";
 import { type Statement, storable, wellFormed } from "./statement.ts";
 
 /** A saga that is to be started. */
@@ -47,8 +45,8 @@ export function groupedCreateStatement(
 ): Statement {
   const rows = items.map(createRecord);
   const entries = items.flatMap(({ saga: { entries } }, k) =>
-    firstStep(entries) === undefined
-      ? logRows(entries).map((entry) => ({ k, ...entryRecord(entry) }))
+    firstSagaStep(entries) === undefined
+      ? sagaLogRows(entries).map((entry) => ({ k, ...entryRecord(entry) }))
       : []
   );
   const until = `${NOW} + g.l`;
@@ -86,7 +84,7 @@ export function groupedCheckpointStatement(
 ): Statement {
   const rows = items.map(changeRecord);
   const entries = items.flatMap(({ change }, k) =>
-    logRows(change.entries ?? []).map((entry) => ({ k, ...entryRecord(entry) }))
+    sagaLogRows(change.entries ?? []).map((entry) => ({ k, ...entryRecord(entry) }))
   );
   const messages = items.flatMap(({ change }, k) =>
     change.messages?.map((envelope) => ({ n: k, envelope })) ?? []
@@ -119,7 +117,7 @@ select k, revision, signals from s`,
 }
 
 function createRecord({ saga, lease }: GroupedCreate, k: number): object {
-  const first = firstStep(saga.entries);
+  const first = firstSagaStep(saga.entries);
   return {
     k,
     i: keyText(saga.id),

@@ -1,11 +1,12 @@
-import type {
-  SagaAction,
-  SagaEntryStatus,
-  SagaHold,
-  SagaLogEntry,
-  SagaRecord,
-  SagaSignal,
-  SagaStatus,
+import {
+  type SagaAction,
+  type SagaEntryStatus,
+  type SagaHold,
+  type SagaLogEntry,
+  type SagaRecord,
+  type SagaSignal,
+  type SagaStatus,
+  sagaStepStart,
 } from "../mod.ts";
 import type { PostgresRow } from "./client.ts";
 import type { PostgresNames } from "./names.ts";
@@ -83,7 +84,9 @@ export function recordOf(row: PostgresRow): SagaRecord {
 /** The log of a row with the columns of {@linkcode sagaColumns} and that of {@linkcode logColumn}. */
 export function logOf({ log, first, created }: PostgresRow): readonly SagaLogEntry[] {
   const lines = typeof log === "string" ? JSON.parse(log) as readonly LogLine[] : [];
-  const entries = typeof first === "string" ? [startOf(1, "act", first, timeOf(created))] : [];
+  const entries = typeof first === "string"
+    ? [sagaStepStart(1, "act", first, timeOf(created))]
+    : [];
   for (const [number, action, step, status, attempt, part, result, error, atMs, next] of lines) {
     const at = timeOf(atMs);
     entries.push({
@@ -97,14 +100,9 @@ export function logOf({ log, first, created }: PostgresRow): readonly SagaLogEnt
       error: error ?? undefined,
       at,
     });
-    if (next !== null) entries.push(startOf(number + 1, action, next, at));
+    if (next !== null) entries.push(sagaStepStart(number + 1, action, next, at));
   }
   return entries;
-}
-
-/** The start of a step that stands in the row of another entry. */
-function startOf(number: number, action: SagaAction, step: string, at: Date): SagaLogEntry {
-  return { number, action, step, status: "started", attempt: 1, at };
 }
 
 type LogLine = readonly [

@@ -1,4 +1,11 @@
-import type { NewSagaLogEntry, SagaAction, SagaEntryStatus, SagaStatus } from "../mod.ts";
+import {
+  type NewSagaLogEntry,
+  type SagaAction,
+  type SagaEntryStatus,
+  type SagaLogRow,
+  sagaLogRows,
+  type SagaStatus,
+} from "../mod.ts";
 import type { PostgresNames } from "./names.ts";
 import { storable, wellFormed } from "./statement.ts";
 import type { StatementWriter } from "./statement_writer.ts";
@@ -33,39 +40,6 @@ const FIELDS = [
   ["next", ""],
 ] as const;
 
-/**
- * An entry as the table has it. Almost each one is followed by the start of another step: that stands in
- * the same row, as the id of the step, so that a checkpoint writes one row of the log and not two.
- */
-export interface LogRow extends NewSagaLogEntry {
-  /** The step whose first attempt the next entry says to be started, of the same action as this one. */
-  readonly next?: string | undefined;
-}
-
-/** The rows of entries. */
-export function logRows(entries: readonly NewSagaLogEntry[]): readonly LogRow[] {
-  const rows: LogRow[] = [];
-  for (const entry of entries) {
-    const last = rows.at(-1);
-    const follows = last?.next === undefined && entry.action === last?.action;
-    if (follows && last !== undefined && isStart(entry)) {
-      rows[rows.length - 1] = { ...last, next: entry.step };
-    } else rows.push(entry);
-  }
-  return rows;
-}
-
-/** The step that a saga begins with, if its log says nothing else: it stands in the row of the saga. */
-export function firstStep(entries: readonly NewSagaLogEntry[]): string | undefined {
-  const [first, ...others] = entries;
-  return others.length === 0 && first?.action === "act" && isStart(first) ? first.step : undefined;
-}
-
-function isStart({ status, attempt, step, part, result, error }: NewSagaLogEntry): boolean {
-  const isPlain = part === undefined && result === undefined && error === undefined;
-  return status === "started" && attempt === 1 && step !== undefined && isPlain;
-}
-
 const NAMES = FIELDS.map(([name]) => name);
 
 /** The columns of entries in JSON, as {@linkcode entryRecord} makes them. */
@@ -76,7 +50,7 @@ export const ENTRY_VALUES = "e.n, e.a, e.p, e.s, e.t, e.h, e.e, e.r::json, e.x";
 
 /** An entry in JSON. */
 export function entryRecord(
-  { number, action, step, status, attempt, part, error, result, next }: LogRow,
+  { number, action, step, status, attempt, part, error, result, next }: SagaLogRow,
 ): object {
   return {
     n: number,
@@ -108,28 +82,28 @@ export class LogSql {
 
   /** Writes what stores the entries of the saga which stands in the table `s`, if it does. */
   write(w: StatementWriter, all: readonly NewSagaLogEntry[]): void {
-    const entries = logRows(all);
+    const entries = sagaLogRows(all);
     const [first, ...others] = entries;
     if (first === undefined || entries.length > MAX_PLAIN_ENTRIES) this.#writeJson(w, entries);
     else if (others.length === 0) this.#writeOne(w, first);
     else this.#writeSome(w, entries);
   }
 
-  #writeJson(w: StatementWriter, entries: readonly LogRow[]): void {
+  #writeJson(w: StatementWriter, entries: readonly SagaLogRow[]): void {
     w.sql(`${logInto(this.#names)}
 select ${NOW}, s.id, ${ENTRY_VALUES} from s, json_to_recordset(`);
     w.value(JSON.stringify(entries.map(entryRecord)));
     w.sql(`::text::json) as e(${ENTRY_RECORD})`);
   }
 
-  #writeOne(w: StatementWriter, entry: LogRow): void {
+  #writeOne(w: StatementWriter, entry: SagaLogRow): void {
     const { into, fields } = this.#shapeOf([entry]);
     w.sql(into).sql(`\nselect ${NOW}, s.id`);
     for (const [name, cast] of fields) writeField(w.sql(", "), name, entry[name]).sql(cast);
     w.sql(" from s");
   }
 
-  #writeSome(w: StatementWriter, entries: readonly LogRow[]): void {
+  #writeSome(w: StatementWriter, entries: readonly SagaLogRow[]): void {
     const { into, fields, columns } = this.#shapeOf(entries);
     w.sql(into).sql(`\nselect ${NOW}, s.id`);
     for (const [name, cast] of fields) w.sql(", e.").sql(name).sql(cast);
@@ -145,7 +119,7 @@ select ${NOW}, s.id, ${ENTRY_VALUES} from s, json_to_recordset(`);
   }
 
   /** What none of them has is left out, as the text may be parsed each time. */
-  #shapeOf(entries: readonly LogRow[]): LogShape {
+  #shapeOf(entries: readonly SagaLogRow[]): LogShape {
     let key = 0;
     for (const [n, [name]] of FIELDS.entries()) {
       if (entries.some((entry) => entry[name] !== undefined)) key |= 1 << n;
@@ -170,7 +144,7 @@ interface LogShape {
 
 function writeField(
   w: StatementWriter,
-  name: keyof LogRow,
+  name: keyof SagaLogRow,
   value: string | number | undefined,
 ): StatementWriter {
   if (value === undefined) return w.sql("null");

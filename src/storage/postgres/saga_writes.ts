@@ -1,4 +1,5 @@
 import {
+  firstSagaStep,
   hasSagaEnded,
   type NewSaga,
   type SagaChange,
@@ -9,7 +10,7 @@ import { appendFrom } from "./append_statement.ts";
 import { logFrom } from "./log_append.ts";
 import type { PostgresNames } from "./names.ts";
 import { intervalText, keyText } from "./saga_parameters.ts";
-import { firstStep, isPurged, LogSql, NOW, writeWord } from "./saga_sql.ts";
+import { isPurged, LogSql, NOW, writeWord } from "./saga_sql.ts";
 import { arrayLiteral, type Statement, storable } from "./statement.ts";
 import { StatementTexts, type StatementWriter } from "./statement_writer.ts";
 
@@ -40,7 +41,7 @@ export class SagaWrites {
    */
   create(saga: NewSaga, lease: SagaLease): Statement {
     const { entries } = saga;
-    const first = firstStep(entries);
+    const first = firstSagaStep(entries);
     const hasLog = entries.length > 0 && first === undefined;
     const w = this.#texts.begin();
     if (hasLog) w.sql("with s as (\n");
