@@ -4,6 +4,28 @@ import { message, readAll, SESSION, type StorageCase, textOf } from "./storage_s
 
 const SIGNAL = { id: "s1", name: "paid", data: undefined };
 
+/** Entries by which steps are begun, behind others of all kinds: storages may keep two of them as one. */
+const STARTS = [
+  [
+    entry(2, { status: "completed", result: "{}" }),
+    entry(3, { step: "charge" }),
+  ],
+  [
+    entry(4, { step: "charge", status: "failed", error: "no" }),
+    entry(5, { action: "compensate" }),
+  ],
+  [
+    entry(6, { action: "compensate", status: "completed" }),
+    entry(7, { action: "compensate", step: "ship", part: "secondary" }),
+    entry(8, { action: "compensate", step: "charge", attempt: 2 }),
+    entry(9, { action: "compensate", step: "charge" }),
+    entry(10, { action: "compensate", step: "ship" }),
+    entry(11, { action: "compensate", step: "pack" }),
+    entry(12, { action: "compensate", step: "fold" }),
+  ],
+  [entry(13, { step: "pack" })],
+];
+
 /** What sagas do where two rules meet. */
 export const sagaEdgeCases: readonly StorageCase[] = [
   {
@@ -37,6 +59,27 @@ export const sagaEdgeCases: readonly StorageCase[] = [
       expectSame("The messages", (await readAll(elsewhere.outbox.open(SESSION))).map(textOf), [
         "a1",
       ]);
+    },
+  },
+  {
+    name: "sagas.checkpoint() keeps each entry by which a step is begun, whatever stands before it",
+    async run({ storage, open }) {
+      const { sagas } = storage;
+      const elsewhere = await open();
+      const first = [[], [entry(1)], [entry(1, { status: "completed" })], [entry(1), entry(2)]];
+      for (const [n, entries] of first.entries()) {
+        await begin(storage, `first-${n}`, { entries });
+        const { log } = await loaded(elsewhere, `first-${n}`);
+        expectSame(`The log at first (${n})`, log.map(({ at: _, ...rest }) => rest), entries);
+      }
+      await begin(storage, "1");
+      const all = [entry(1)];
+      for (const [n, entries] of STARTS.entries()) {
+        await sagas.checkpoint("1", n + 1, { entries, leaseMs: SAGA_LEASE_MS });
+        all.push(...entries);
+        const { log } = await loaded(elsewhere, "1");
+        expectSame(`The log after ${n + 1}`, log.map(({ at: _, ...rest }) => rest), all);
+      }
     },
   },
   {
