@@ -17,6 +17,15 @@ export function actionOf(
     : { action: type, step: id, attempt, part };
 }
 
+/** The entry that says what was decided about a saga, or about a step of it, and why. */
+export function decisionOf(
+  action: Exclude<Entry["action"], "act" | "compensate">,
+  error: string | undefined,
+  step?: string,
+): Entry {
+  return { action, step, status: "completed", attempt: 1, error };
+}
+
 /** The text of what something has failed with. */
 export function textOf(error: unknown): string {
   return errorText(error) || "something that has no text";

@@ -11,6 +11,7 @@ import type {
 import {
   hasSagaEnded,
   type NewSagaLogEntry,
+  type SagaLease,
   type SagaRecord,
   type SagaSnapshot,
 } from "../storage/mod.ts";
@@ -31,7 +32,7 @@ import {
   SagaNotFoundError,
 } from "./saga_errors.ts";
 import { SagaOperations } from "./saga_operations.ts";
-import type { Entry } from "./entry.ts";
+import { decisionOf } from "./entry.ts";
 import { SagaRun } from "./saga_run.ts";
 
 /** Why a saga that was claimed cannot be gone on with. */
@@ -86,9 +87,9 @@ export class SagaEngine implements SagaRunner {
     return [...this.#programs.keys()];
   }
 
-  /** Names somebody who claims a saga. */
-  nextOwner(): string {
-    return `${this.#name}-${++this.#owners}`;
+  /** With what a saga is claimed by somebody who has claimed nothing before. */
+  nextLease(): SagaLease {
+    return { owner: `${this.#name}-${++this.#owners}`, leaseMs: this.leaseMs };
   }
 
   /** The program of a version; of the present one if none is given. */
@@ -136,11 +137,10 @@ export class SagaEngine implements SagaRunner {
     const saga = { id, name: program.name, version: program.version, status: "running" } as const;
     const context = contextOf(message.type, message.data);
     const stored = { ...saga, context: context.text, metadata: metadataText(metadata), entries };
-    const owner = this.nextOwner();
-    const { leaseMs } = this;
-    if (!await this.host.store.create(stored, { owner, leaseMs })) return undefined;
+    const lease = this.nextLease();
+    if (!await this.host.store.create(stored, lease)) return undefined;
     const fresh = { revision: 1, attempts: 0, error: undefined, signals: 0 };
-    const record = { ...saga, ...fresh, context, metadata, owner };
+    const record = { ...saga, ...fresh, context, metadata, owner: lease.owner };
     return new SagaRun(this.#parts(true), program, { record, log: entries });
   }
 
@@ -149,9 +149,8 @@ export class SagaEngine implements SagaRunner {
     const { name, version, owner } = record;
     const program = this.program(name, version);
     if (program === undefined) {
-      const reason = this.unknown(record);
-      if (reason !== undefined) return { type: "unknown", reason };
-      return { type: "unfit", reason: `version ${version} of saga "${name}" is not known` };
+      const type = this.unknown(record) === undefined ? "unfit" : "unknown";
+      return { type, reason: `version ${version} of saga "${name}" is not known` };
     }
     try {
       return new SagaRun(this.#parts(waits), program, {
@@ -176,7 +175,7 @@ export class SagaEngine implements SagaRunner {
       try {
         while (await run.advance(leaving));
       } catch (error) {
-        this.#reportLeft(run, error);
+        this.reportLeft(run.id, run.program.name, error);
         await run.leave(error);
         throw error;
       } finally {
@@ -188,9 +187,8 @@ export class SagaEngine implements SagaRunner {
   /** Parks a saga that was just claimed. */
   async park({ record: { id, name, revision }, log }: SagaSnapshot, reason: string): Promise<void> {
     const number = log.length + 1;
-    const entry: Entry = { action: "park", status: "completed", attempt: 1, error: reason };
     await this.host.store.checkpoint(id, revision, {
-      entries: [{ number, ...entry }],
+      entries: [{ number, ...decisionOf("park", reason) }],
       parkedReason: reason,
       leaseMs: 0,
     });
@@ -201,7 +199,7 @@ export class SagaEngine implements SagaRunner {
   /** Claims a saga that nobody has, wherever it stands. */
   async claim(id: string): Promise<SagaSnapshot> {
     const { store } = this.host;
-    const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
+    const claimed = await store.claim(id, this.nextLease());
     if (claimed !== undefined) return claimed;
     const found = await this.load(id);
     throw new SagaBusyError(id, found.record.leaseLeftMs);
@@ -281,7 +279,7 @@ export class SagaEngine implements SagaRunner {
    */
   async take(id: string): Promise<SagaRun | "at rest" | undefined> {
     const { store } = this.host;
-    const claimed = await store.claim(id, { owner: this.nextOwner(), leaseMs: this.leaseMs });
+    const claimed = await store.claim(id, this.nextLease());
     if (claimed === undefined) return undefined;
     const { record } = claimed;
     if (hasSagaEnded(record) || record.parkedReason !== undefined) { // since it was looked at
@@ -306,7 +304,7 @@ export class SagaEngine implements SagaRunner {
         yield* run.takeItems();
       }
     } catch (error) {
-      this.#reportLeft(run, error);
+      this.reportLeft(run.id, run.program.name, error);
       throw error;
     } finally {
       await run.leave(new DOMException("The reader left the saga", "AbortError"));
@@ -353,7 +351,8 @@ export class SagaEngine implements SagaRunner {
     };
   }
 
-  #reportLeft({ id, program: { name } }: SagaRun, error: unknown): void {
+  /** Tells the observer that a saga cannot be gone on with for now. */
+  reportLeft(id: string, name: string, error: unknown): void {
     this.host.report?.({ type: "saga_left", id, name, error });
   }
 

@@ -15,12 +15,13 @@ import {
   type SagaFilter,
   type SagaSnapshot,
   type SagaStatistics,
+  type SagaStatus,
 } from "../storage/mod.ts";
 import { typeOf } from "./program.ts";
 import { SagaProgress, type StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
-import { type Entry, TURN_BACK } from "./entry.ts";
+import { decisionOf, type Entry, TURN_BACK } from "./entry.ts";
 import {
   SagaBusyError,
   SagaIdError,
@@ -117,28 +118,18 @@ export class SagaOperations implements Sagas {
   async resume(id: string, { reason }: SagaDecision = {}): Promise<void> {
     await this.#decide(id, "resume", ({ record }) => {
       if (hasSagaEnded(record)) return `it is ${record.status}`;
-      return { entries: [{ action: "resume", status: "completed", attempt: 1, error: reason }] };
+      return { entries: [decisionOf("resume", reason)] };
     });
   }
 
   async retryStep(id: string, step: string, { reason }: SagaDecision = {}): Promise<void> {
-    await this.#decide(id, `retry step "${step}" of`, (snapshot) => {
-      const entry: Entry = {
-        action: "retry",
-        step,
-        status: "completed",
-        attempt: 1,
-        error: reason,
-      };
-      return this.#atStep(snapshot, step, [entry]);
-    });
+    const entry = decisionOf("retry", reason, step);
+    await this.#decide(id, `retry step "${step}" of`, (found) => this.#atStep(found, entry));
   }
 
   async skipStep(id: string, step: string, { reason }: SagaDecision = {}): Promise<void> {
-    await this.#decide(id, `skip step "${step}" of`, (snapshot) => {
-      const entry: Entry = { action: "skip", step, status: "completed", attempt: 1, error: reason };
-      return this.#atStep(snapshot, step, [entry]);
-    });
+    const entry = decisionOf("skip", reason, step);
+    await this.#decide(id, `skip step "${step}" of`, (found) => this.#atStep(found, entry));
   }
 
   async compensate(id: string, { reason }: SagaDecision = {}): Promise<void> {
@@ -189,42 +180,35 @@ export class SagaOperations implements Sagas {
 
   /** Has a saga turn back, or try again to undo what could not be undone. */
   #turnBack(snapshot: SagaSnapshot, error: string | undefined): Decision | string {
-    const { record } = snapshot;
-    if (record.status === "completed" || record.status === "compensated") {
-      return `it is ${record.status}`;
-    }
+    const { status } = snapshot.record;
+    if (isOver(status)) return `it is ${status}`;
     const progress = this.#progressOf(snapshot);
     if (typeof progress === "string") return progress;
     if (!progress.isBack) {
       const reason = error ?? "Somebody asked for it";
-      const entry: Entry = { action: "turn_back", status: "completed", attempt: 1, error: reason };
+      const entry = decisionOf("turn_back", reason);
       return this.#decided(progress, [entry], { error: reason });
     }
     const failed = progress.steps.filter((step) => partsOf(step).some(hasFailedToUndo));
-    const entries = failed.map(({ description: { id: step } }): Entry => ({
-      action: "retry",
-      step,
-      status: "completed",
-      attempt: 1,
-      error,
-    }));
-    const resume: Entry = { action: "resume", status: "completed", attempt: 1, error };
-    return this.#decided(progress, entries.length > 0 ? entries : [resume]);
+    const entries = failed.map(({ description: { id } }) => decisionOf("retry", error, id));
+    return this.#decided(
+      progress,
+      entries.length > 0 ? entries : [decisionOf("resume", error)],
+    );
   }
 
   /** What is written about a step, if the saga is at it. */
-  #atStep(snapshot: SagaSnapshot, id: string, entries: readonly Entry[]): Decision | string {
+  #atStep(snapshot: SagaSnapshot, entry: Entry): Decision | string {
     const progress = this.#progressOf(snapshot);
     if (typeof progress === "string") return progress;
-    const step = progress.find(id);
+    const step = progress.find(entry.step ?? "");
     if (step === undefined) return "it has no such step";
-    if (["completed", "compensated"].includes(snapshot.record.status)) {
-      return `it is ${snapshot.record.status}`;
-    }
+    const { status } = snapshot.record;
+    if (isOver(status)) return `it is ${status}`;
     const next = progress.next();
     const isAtIt = next.type !== "end" && next.step === step;
     if (!isAtIt && !partsOf(step).some(hasFailedToUndo)) return "it is not at that step";
-    return this.#decided(progress, entries);
+    return this.#decided(progress, [entry]);
   }
 
   #decided(
@@ -277,6 +261,10 @@ export class SagaOperations implements Sagas {
     if (hold === undefined) throw new SagaBusyError(id, 0); // it took longer than the lease
     engine.bus.notify(id);
   }
+}
+
+function isOver(status: SagaStatus): boolean {
+  return status === "completed" || status === "compensated";
 }
 
 type Part = StepProgress["primary"];

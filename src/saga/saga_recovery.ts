@@ -7,7 +7,7 @@ import {
   type TickReport,
 } from "../background/mod.ts";
 import type { Sagas } from "../mediator/mod.ts";
-import type { SagaSnapshot } from "../storage/mod.ts";
+import { sagaBackoffMs, type SagaSnapshot } from "../storage/mod.ts";
 import type { SagaEngine } from "./saga_engine.ts";
 import { SagaOperations } from "./saga_operations.ts";
 import { SagaRun } from "./saga_run.ts";
@@ -159,13 +159,9 @@ class Recovery implements SagaRecovery {
     const endMs = clock.now() + budgetMs;
     const counts = noCounts();
     const active = new Set<Promise<void>>();
-    let hasMore = true;
-    let isFirst = true;
-    const isLeaving = () => signal?.aborted === true || closing.aborted;
-    const mayBegin = () => !isLeaving() && (isFirst || clock.now() < endMs);
+    let hasMore: boolean;
     try {
-      while (hasMore && mayBegin()) {
-        isFirst = false;
+      do {
         const limit = concurrency - active.size;
         const claimed = await this.#claim(limit);
         hasMore = claimed.length === limit;
@@ -176,7 +172,7 @@ class Recovery implements SagaRecovery {
         }
         // Some at a time, as each claim is a statement; the others work while it is under way.
         while (active.size > concurrency * 0.75) await Promise.race(active);
-      }
+      } while (hasMore && signal?.aborted !== true && !closing.aborted && clock.now() < endMs);
     } finally {
       await Promise.all(active);
     }
@@ -191,17 +187,8 @@ class Recovery implements SagaRecovery {
   #claim(limit: number): Promise<readonly SagaSnapshot[]> {
     const engine = this.#engine;
     const { names = engine.names, idleMs, backoffMs, maxBackoffMs } = this.#settings;
-    const owner = engine.nextOwner();
-    const { leaseMs } = engine;
-    return engine.host.store.claimDue({
-      owner,
-      leaseMs,
-      names,
-      limit,
-      idleMs,
-      backoffMs,
-      maxBackoffMs,
-    });
+    const wanted = { names, limit, idleMs, backoffMs, maxBackoffMs };
+    return engine.host.store.claimDue({ ...wanted, ...engine.nextLease() });
   }
 
   /** Goes on with one. It never rejects: one that fails must not keep the others. */
@@ -210,9 +197,10 @@ class Recovery implements SagaRecovery {
     counts: Counts,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const { id, name } = snapshot.record;
     try {
       const run = await this.#open(snapshot, counts).catch((error) => {
-        this.#report(snapshot, error);
+        this.#engine.reportLeft(id, name, error);
         throw error;
       });
       if (run === undefined) return;
@@ -229,29 +217,25 @@ class Recovery implements SagaRecovery {
     const engine = this.#engine;
     const { attempts } = snapshot.record;
     const opened = engine.open(snapshot, { waits: false });
-    const isSpent = attempts > this.#settings.maxAttempts;
-    if (opened instanceof SagaRun && !isSpent) return opened;
-    const unfit = opened instanceof SagaRun ? undefined : opened;
-    if (unfit?.type === "unknown" && !isSpent) {
-      // It is of a newer version, which a process will know that is deployed now.
-      counts.waiting++;
-      await this.#leave(snapshot);
-      return undefined;
+    if (attempts <= this.#settings.maxAttempts) {
+      if (opened instanceof SagaRun) return opened;
+      if (opened.type === "unknown") {
+        // It is of a newer version, which a process will know that is deployed now.
+        counts.waiting++;
+        return void await this.#leave(snapshot);
+      }
     }
-    const spent = `it was taken up ${attempts - 1} times and did not get on`;
-    await engine.park(snapshot, unfit?.reason ?? spent);
+    const reason = opened instanceof SagaRun
+      ? `it was taken up ${attempts - 1} times and did not get on`
+      : opened.reason;
+    await engine.park(snapshot, reason);
     counts.parked++;
     return undefined;
   }
 
   async #leave({ record: { id, revision, attempts } }: SagaSnapshot): Promise<void> {
-    const { backoffMs, maxBackoffMs } = this.#settings;
-    const resumeInMs = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(attempts - 1, 30));
+    const resumeInMs = sagaBackoffMs(attempts, this.#settings);
     await this.#engine.host.store.checkpoint(id, revision, { leaseMs: 0, resumeInMs });
-  }
-
-  #report({ record: { id, name } }: SagaSnapshot, error: unknown): void {
-    this.#engine.host.report?.({ type: "saga_left", id, name, error });
   }
 }
 

@@ -35,6 +35,11 @@ export interface Checkpoint extends Omit<SagaChange, "entries" | "leaseMs" | "co
   readonly patienceMs?: number;
 }
 
+/** A checkpoint as it is stored. */
+interface NumberedChange extends SagaChange {
+  readonly entries: readonly NewSagaLogEntry[];
+}
+
 /** How this process has done with a saga. */
 export type RunEnd =
   /** It has ended, or waits for a signal. */
@@ -112,11 +117,6 @@ export class SagaRun {
     this.#signals = record.signals;
   }
 
-  /** How many signals wait for it, as of the last write. */
-  get signals(): number {
-    return this.#signals;
-  }
-
   /**
    * Does the next thing. Resolves to whether there is more to do in this process.
    *
@@ -135,19 +135,18 @@ export class SagaRun {
         return false;
       }
       const reason = this.#reasonToLeave(leaving);
-      if (reason !== undefined) {
-        await this.leave(reason.reason);
-        return false;
+      if (reason !== undefined) await this.leave(reason.reason);
+      else {
+        await this.#run(next);
+        this.isInherited = false;
       }
-      await this.#run(next);
-      this.isInherited = false;
     } catch (error) {
-      if (!this.#lost.signal.aborted) {
+      if (!this.signal.aborted) {
         this.isInherited = true; // what is under way may have been begun, and have had its effect
         this.#hasFailed = true;
         throw error;
       }
-      this.end = { type: "lost", error: this.#lost.signal.reason };
+      this.end = { type: "lost", error: this.signal.reason };
     }
     return this.end === undefined;
   }
@@ -227,65 +226,51 @@ export class SagaRun {
    * @throws What the storage refuses it with.
    */
   async write(checkpoint: Checkpoint): Promise<void> {
-    const { entries = [], patienceMs = this.parts.leaseMs, context } = checkpoint;
+    const { context, patienceMs = this.parts.leaseMs } = checkpoint;
+    const change = this.#changeOf(checkpoint);
+    const hold = await this.#checkpoint(change, patienceMs);
+    if (hold === undefined) {
+      this.lose();
+      throw this.signal.reason;
+    }
+    if (context !== undefined) this.context = context;
+    this.#written(change, hold);
+  }
+
+  /** What a checkpoint writes. What is so already is left out, as a storage may have to write what it is given. */
+  #changeOf(
+    { status, error, hasProgressed, context, isReleased, patienceMs: _, ...rest }: Checkpoint,
+  ): NumberedChange {
     const first = this.#log.length + 1;
-    const numbered = entries.map((entry, n) => ({ number: first + n, ...entry }));
-    const change = this.#changeOf(checkpoint, numbered);
-    const last = first + numbered.length - 1;
+    return {
+      ...rest,
+      entries: (rest.entries ?? []).map((entry, n) => ({ number: first + n, ...entry })),
+      context: context?.text,
+      status: status === this.status ? undefined : status,
+      error: (error ?? undefined) === this.error ? undefined : error,
+      hasProgressed: this.#attempts > 0 && hasProgressed,
+      leaseMs: isReleased === true ? 0 : this.parts.leaseMs,
+    };
+  }
+
+  /** Has a change stored, and finds out what has become of it if the storage does not answer. */
+  async #checkpoint(change: NumberedChange, patienceMs: number): Promise<SagaHold | undefined> {
     let hold: SagaHold | undefined;
     this.isWriting = true;
     try {
       hold = await this.parts.host.store.checkpoint(this.id, this.revision, change);
     } catch (error) {
-      hold = await this.#resolved(error, change, { last, patienceMs });
+      const last = this.#log.length + change.entries.length;
+      hold = await checkpointed(this.parts, this, change, { error, last, patienceMs });
     } finally {
       this.isWriting = false;
+      // What is not stored is no progress.
+      if (hold === undefined) this.progress = new SagaProgress(this.program.steps, this.#log);
     }
-    if (hold === undefined) {
-      this.progress = new SagaProgress(this.program.steps, this.#log);
-      this.lose();
-      throw this.signal.reason;
-    }
-    if (context !== undefined) this.context = context;
-    this.#written(change, numbered, hold);
+    return hold;
   }
 
-  /** What a checkpoint writes. What is so already is left out, as a storage may have to write what it is given. */
-  #changeOf(
-    checkpoint: Checkpoint,
-    entries: readonly NewSagaLogEntry[],
-  ): SagaChange {
-    const { status, error, hasProgressed, context, isReleased = false } = checkpoint;
-    const { parkedReason, resumeInMs, messages, consumed } = checkpoint;
-    return {
-      entries,
-      leaseMs: isReleased ? 0 : this.parts.leaseMs,
-      status: status === this.status ? undefined : status,
-      context: context?.text,
-      error: (error ?? undefined) === this.error ? undefined : error,
-      hasProgressed: this.#attempts === 0 ? undefined : hasProgressed,
-      parkedReason,
-      resumeInMs,
-      messages,
-      consumed,
-    };
-  }
-
-  /** Finds out what has become of a checkpoint that the storage has not answered. */
-  async #resolved(
-    error: unknown,
-    change: SagaChange,
-    options: { readonly last: number; readonly patienceMs: number },
-  ): Promise<SagaHold | undefined> {
-    try {
-      return await checkpointed(this.parts, this, change, { ...options, error });
-    } catch (error) {
-      this.progress = new SagaProgress(this.program.steps, this.#log);
-      throw error;
-    }
-  }
-
-  #written(change: SagaChange, entries: readonly NewSagaLogEntry[], hold: SagaHold): void {
+  #written(change: NumberedChange, hold: SagaHold): void {
     this.revision = hold.revision;
     this.#signals = hold.signals;
     this.#signalsSeen = Math.max(0, this.#signalsSeen - (change.consumed?.length ?? 0));
@@ -293,7 +278,7 @@ export class SagaRun {
     this.status = change.status ?? this.status;
     if (change.error !== undefined) this.error = change.error ?? undefined;
     if (change.hasProgressed === true) this.#attempts = 0;
-    for (const entry of entries) this.#log.push(entry);
+    for (const entry of change.entries) this.#log.push(entry);
     if (hasSagaEnded(this)) this.#announceEnd();
     this.parts.bus.notify(this.id);
   }

@@ -1,4 +1,4 @@
-import type { Entry } from "./entry.ts";
+import { decisionOf, type Entry } from "./entry.ts";
 import type { Checkpoint, SagaRun } from "./saga_run.ts";
 
 /**
@@ -6,8 +6,6 @@ import type { Checkpoint, SagaRun } from "./saga_run.ts";
  * decision, and the start of the first compensation.
  */
 export function turnBack(run: SagaRun, entries: readonly Entry[], reason: string): Checkpoint {
-  const { entries: more = [], ...rest } = run.following([
-    { action: "turn_back", status: "completed", attempt: 1, error: reason },
-  ]);
+  const { entries: more = [], ...rest } = run.following([decisionOf("turn_back", reason)]);
   return { ...rest, entries: [...entries, ...more], error: reason, hasProgressed: true };
 }

@@ -40,8 +40,10 @@ export function sagaClaimNumbersOf(options: SagaClaimOptions): SagaClaimNumbers 
 }
 
 /** For how long beyond its lease a saga is left alone that was claimed `attempts` times and did not get on. */
-export function sagaBackoffMs(attempts: number, numbers: SagaClaimNumbers): number {
-  const { backoffMs, maxBackoffMs } = numbers;
+export function sagaBackoffMs(
+  attempts: number,
+  { backoffMs, maxBackoffMs }: Pick<SagaClaimNumbers, "backoffMs" | "maxBackoffMs">,
+): number {
   return Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(attempts - 1, 30));
 }
 
