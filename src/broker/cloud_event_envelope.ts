@@ -18,10 +18,11 @@ export const OPTIONAL: readonly (readonly [
 ];
 
 /** All that an envelope has a field for. */
-export const RESERVED: ReadonlySet<string> = new Set([
-  ...["specversion", "id", "source", "type", "time", "datacontenttype"],
-  ...OPTIONAL.map(([name]) => name),
-]);
+export const RESERVED: ReadonlySet<string> = /* @__PURE__ */ new Set(
+  /* @__PURE__ */ ["specversion", "id", "source", "type", "time", "datacontenttype"].concat(
+    /* @__PURE__ */ OPTIONAL.map(([name]) => name),
+  ),
+);
 
 /**
  * The envelope of an event, with headers beside it.

@@ -3,7 +3,7 @@ import { jsonMembers, parseJson } from "./json_members.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HEX = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/;
-const NULL = new TextEncoder().encode("null");
+const NULL = /* @__PURE__ */ new TextEncoder().encode("null");
 
 /**
  * Writes an event as python-cqrs does, with the body of the envelope in it as it is.

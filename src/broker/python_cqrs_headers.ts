@@ -14,7 +14,7 @@ const NAMES = [
   "schema_version",
 ] as const;
 
-const KNOWN: ReadonlySet<string> = new Set(NAMES);
+const KNOWN: ReadonlySet<string> = /* @__PURE__ */ new Set(NAMES);
 
 /**
  * The headers of a message. Its name, id and time are among them only if the body does not say them.

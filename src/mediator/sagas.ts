@@ -132,7 +132,11 @@ export interface Sagas {
     id: string,
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<SagaOutcome>;
-  /** Tells how a saga stands; `undefined` if there is none. */
+  /**
+   * Tells how a saga stands; `undefined` if there is none.
+   *
+   * @throws {SagaIncompatibleError} If its context is no JSON any more; `history` gives it as it is.
+   */
   get(id: string): Promise<SagaOutcome | undefined>;
   /** Tells all that is known of a saga; `undefined` if there is none. */
   history(id: string): Promise<SagaHistory | undefined>;

@@ -1,4 +1,18 @@
 import type { MessageMetadata } from "../message/mod.ts";
+import { SagaIncompatibleError } from "./saga_errors.ts";
+
+/**
+ * Reads JSON that was stored with a saga.
+ *
+ * @throws {SagaIncompatibleError} If it is none, as somebody has written to the storage.
+ */
+export function storedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SagaIncompatibleError("what is stored of it is no JSON", { cause });
+  }
+}
 
 /** What is kept of the metadata of the message that starts a saga. */
 export function metadataText(metadata: MessageMetadata): string {
@@ -10,9 +24,13 @@ export function metadataText(metadata: MessageMetadata): string {
 
 type Kept = Partial<MessageMetadata> & { readonly atMs?: number };
 
-/** The metadata of a saga from what is kept of it. */
+/**
+ * The metadata of a saga from what is kept of it.
+ *
+ * @throws {SagaIncompatibleError} If that is no JSON.
+ */
 export function metadataIn(text: string, id: string): MessageMetadata {
-  const { atMs, ...kept } = JSON.parse(text) as Kept;
+  const { atMs, ...kept } = storedJson(text) as Kept;
   return {
     ...kept,
     id,

@@ -1,5 +1,5 @@
 import type { SagaOutcome, SagaStepState } from "../mediator/mod.ts";
-import type { SagaRecord } from "../storage/mod.ts";
+import { hasSagaEnded, type SagaRecord } from "../storage/mod.ts";
 import { SagaFailedError, SagaStepError } from "./saga_errors.ts";
 import type { PartProgress, SagaProgress, StepProgress } from "./progress.ts";
 
@@ -33,6 +33,29 @@ export function failureOf(outcome: SagaOutcome, cause?: unknown): SagaFailedErro
     outcome as SagaFailedError["outcome"],
     known === undefined ? {} : { cause: known },
   );
+}
+
+/**
+ * What a call of a saga resolves to that stands so.
+ *
+ * @throws {SagaFailedError} If it is neither completed nor waits.
+ */
+export function settledAnswer(outcome: SagaOutcome, cause?: unknown): SagaOutcome {
+  const isFine = outcome.status === "completed" ||
+    outcome.status === "waiting" && outcome.parkedReason === undefined;
+  if (isFine) return outcome;
+  throw failureOf(outcome, cause);
+}
+
+/** Whether nothing will happen to a saga by itself. */
+export function isAtRest(record: SagaRecord): boolean {
+  const isWaiting = record.status === "waiting" && record.resumeInMs > 0;
+  return isOnlyForPeople(record) || isWaiting;
+}
+
+/** Whether nothing will happen to a saga unless somebody decides about it. */
+export function isOnlyForPeople(record: SagaRecord): boolean {
+  return hasSagaEnded(record) || record.parkedReason !== undefined;
 }
 
 function stateOf(progress: StepProgress): SagaStepState {

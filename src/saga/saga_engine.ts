@@ -20,11 +20,11 @@ import type { AnySaga } from "./definition.ts";
 import type { SagaItem } from "./items.ts";
 import { itemOf } from "./item_of.ts";
 import { Keeper } from "./keeper.ts";
-import { metadataIn, metadataText } from "./metadata.ts";
+import { metadataIn, metadataText, storedJson } from "./metadata.ts";
 import { checkVersions, SagaProgram } from "./program.ts";
 import { SagaContext } from "./saga_context.ts";
 import { SagaProgress } from "./progress.ts";
-import { failureOf, outcomeOf } from "./report.ts";
+import { isAtRest, isOnlyForPeople, outcomeOf, settledAnswer } from "./report.ts";
 import {
   SagaBusyError,
   SagaIdError,
@@ -157,7 +157,7 @@ export class SagaEngine implements SagaRunner {
         record: {
           ...record,
           owner: owner ?? "",
-          context: SagaContext.of(record.context, JSON.parse(record.context)),
+          context: SagaContext.of(record.context, storedJson(record.context)),
           metadata: metadataIn(record.metadata, record.id),
         },
         log,
@@ -212,16 +212,30 @@ export class SagaEngine implements SagaRunner {
     return found;
   }
 
-  /** How a saga stands that was read. */
-  outcomeOf({ record, log }: SagaSnapshot): SagaOutcome {
-    const steps = this.program(record.name, record.version)?.steps;
-    let progress: SagaProgress | undefined;
+  /**
+   * How a saga stands that was read.
+   *
+   * @throws {SagaIncompatibleError} If its context is no JSON.
+   */
+  outcomeOf(snapshot: SagaSnapshot): SagaOutcome {
+    const { record } = snapshot;
+    const progress = this.progressOf(snapshot);
+    return outcomeOf(
+      { ...record, context: storedJson(record.context) },
+      typeof progress === "string" ? undefined : progress,
+    );
+  }
+
+  /** What the log of a saga says; a text says why it says nothing. */
+  progressOf({ record: { name, version }, log }: SagaSnapshot): SagaProgress | string {
+    const program = this.program(name, version);
+    if (program === undefined) return `version ${version} of it is not known`;
     try {
-      progress = steps && new SagaProgress(steps, log);
+      return new SagaProgress(program.steps, log);
     } catch (error) {
-      if (!(error instanceof SagaIncompatibleError)) throw error;
+      if (error instanceof SagaIncompatibleError) return error.reason;
+      throw error;
     }
-    return outcomeOf({ ...record, context: JSON.parse(record.context) }, progress);
   }
 
   /** Gives what a saga does as its log tells it, whoever goes on with it; and how it stands then. */
@@ -362,17 +376,6 @@ export class SagaEngine implements SagaRunner {
   }
 }
 
-/** Whether nothing will happen to a saga by itself. */
-function isAtRest(record: SagaRecord): boolean {
-  const isWaiting = record.status === "waiting" && record.resumeInMs > 0;
-  return isOnlyForPeople(record) || isWaiting;
-}
-
-/** Whether nothing will happen to a saga unless somebody decides about it. */
-function isOnlyForPeople(record: SagaRecord): boolean {
-  return hasSagaEnded(record) || record.parkedReason !== undefined;
-}
-
 /** What a call of a saga resolves to when this process is done with it. */
 function answerOf(run: SagaRun): SagaOutcome {
   if (run.end?.type === "left") throw run.end.reason;
@@ -381,13 +384,6 @@ function answerOf(run: SagaRun): SagaOutcome {
   if (first === undefined) return answer;
   if (others.length === 0) throw first;
   throw new AggregateError(run.lateErrors, "Cannot complete what followed from steps of the saga");
-}
-
-function settledAnswer(outcome: SagaOutcome, cause?: unknown): SagaOutcome {
-  const isFine = outcome.status === "completed" ||
-    outcome.status === "waiting" && outcome.parkedReason === undefined;
-  if (isFine) return outcome;
-  throw failureOf(outcome, cause);
 }
 
 function contextOf(type: string, data: unknown): SagaContext {

@@ -18,14 +18,13 @@ import {
   type SagaStatus,
 } from "../storage/mod.ts";
 import { typeOf } from "./program.ts";
-import { SagaProgress, type StepProgress } from "./progress.ts";
+import type { SagaProgress, StepProgress } from "./progress.ts";
 import { failureOf } from "./report.ts";
 import type { SagaEngine } from "./saga_engine.ts";
 import { decisionOf, type Entry, TURN_BACK } from "./entry.ts";
 import {
   SagaBusyError,
   SagaIdError,
-  SagaIncompatibleError,
   SagaNotFoundError,
   SagaOperationError,
 } from "./saga_errors.ts";
@@ -182,7 +181,7 @@ export class SagaOperations implements Sagas {
   #turnBack(snapshot: SagaSnapshot, error: string | undefined): Decision | string {
     const { status } = snapshot.record;
     if (isOver(status)) return `it is ${status}`;
-    const progress = this.#progressOf(snapshot);
+    const progress = this.engine.progressOf(snapshot);
     if (typeof progress === "string") return progress;
     if (!progress.isBack) {
       const reason = error ?? "Somebody asked for it";
@@ -199,7 +198,7 @@ export class SagaOperations implements Sagas {
 
   /** What is written about a step, if the saga is at it. */
   #atStep(snapshot: SagaSnapshot, entry: Entry): Decision | string {
-    const progress = this.#progressOf(snapshot);
+    const progress = this.engine.progressOf(snapshot);
     if (typeof progress === "string") return progress;
     const step = progress.find(entry.step ?? "");
     if (step === undefined) return "it has no such step";
@@ -220,17 +219,6 @@ export class SagaOperations implements Sagas {
     const next = progress.next();
     const status = next.type === "end" ? next.status : progress.isBack ? "compensating" : "running";
     return { entries, change: { ...change, status } };
-  }
-
-  #progressOf({ record, log }: SagaSnapshot): SagaProgress | string {
-    const program = this.engine.program(record.name, record.version);
-    if (program === undefined) return `version ${record.version} of it is not known`;
-    try {
-      return new SagaProgress(program.steps, log);
-    } catch (error) {
-      if (error instanceof SagaIncompatibleError) return error.reason;
-      throw error;
-    }
   }
 
   /** Claims a saga, and writes what is decided; a text says why that cannot be. */

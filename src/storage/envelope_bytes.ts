@@ -7,8 +7,8 @@ const MARK = [0xc0, 0x5c];
 const VERSION = 1;
 const HEAD = MARK.length + 1;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = /* @__PURE__ */ new TextEncoder();
+const decoder = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The lengths of the attributes and of the body stand before them, in 4 bytes each. */
 const LENGTHS = 8;
 

@@ -46,6 +46,7 @@ const createCases: readonly StorageCase[] = [
       const { record, log } = await loaded(elsewhere, "1");
       expectSame("Its name", record.name, "order");
       expectSame("Its log", log.length, 1);
+      expectSame("Its times", record.updatedAt, record.createdAt);
     },
   },
   {

@@ -2,7 +2,7 @@ import { classDiagram, sequenceDiagram, stateDiagram } from "@sluice/cqrs/mermai
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { openMermaid } from "./mermaid/page.ts";
-import { anyChain, anyName, anySaga } from "./mermaid/sources.ts";
+import { anyChain, anyName, anySaga, everyShape } from "./mermaid/sources.ts";
 import { isBrowserMissing, launchBrowser } from "./page/browser.ts";
 
 Deno.test({
@@ -31,6 +31,25 @@ Deno.test({
         }),
         { numRuns: 15 },
       );
+    } finally {
+      await browser.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "Mermaid parses whatever a definition can have",
+  ignore: isBrowserMissing,
+  async fn() {
+    const browser = await launchBrowser();
+    try {
+      await using mermaid = await openMermaid(browser);
+      const diagrams = everyShape.flatMap((source) => [
+        sequenceDiagram(source),
+        classDiagram(source),
+        ...("steps" in source ? [stateDiagram(source)] : []),
+      ]);
+      assert.deepEqual(await mermaid.parse(diagrams), diagrams.map(() => ""));
     } finally {
       await browser.close();
     }

@@ -6,7 +6,13 @@ import {
   type ResultOf,
   type,
 } from "@sluice/cqrs";
-import { saga, type Step, type StepContext, stepFallback } from "@sluice/cqrs/saga";
+import {
+  saga,
+  type SagaFailedError,
+  type Step,
+  type StepContext,
+  stepFallback,
+} from "@sluice/cqrs/saga";
 import { memoryStorage } from "@sluice/cqrs/storage";
 import { z } from "zod";
 import { compiled, type Equals, expectType } from "./equals.ts";
@@ -239,4 +245,13 @@ Deno.test("a saga bound twice, or by on(), does not compile", () => {
     // @ts-expect-error A saga is no message of another kind.
     handlers().saga(type<string>());
   });
+});
+
+Deno.test("a saga that was not completed says how it ended: compensated and failed are told apart", () => {
+  expectType<
+    Equals<
+      SagaFailedError["outcome"]["status"],
+      "running" | "waiting" | "compensating" | "compensated" | "failed"
+    >
+  >();
 });

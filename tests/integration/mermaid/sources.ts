@@ -4,10 +4,21 @@
  * @module
  */
 
-import { chain, type Context, fallback, type Message, type, withRetry } from "@sluice/cqrs";
+import {
+  chain,
+  type ChainHandler,
+  circuitBreaker,
+  type Context,
+  fallback,
+  type Message,
+  type,
+  withRetry,
+  withTimeout,
+} from "@sluice/cqrs";
 import type { DiagramSaga, DiagramSource } from "@sluice/cqrs/mermaid";
 import { saga, stepFallback } from "@sluice/cqrs/saga";
 import fc from "fast-check";
+import { z } from "zod";
 
 /** What means something in one kind of diagram or another, in Markdown, in HTML, or to Mermaid itself. */
 const FRAGMENTS: readonly string[] = [
@@ -128,3 +139,34 @@ export const anyChain: fc.Arbitrary<Named<DiagramSource>> = fc.record({
   const source = chain<Asked, Context>(...handlers, lastLink, { otherwise: end });
   return { source, names: [...links, ...otherwise].filter((name) => name !== "handle") };
 });
+
+const odd = z.object({ "a}b: <c>": z.string(), "$$x^2$$": z.array(z.number()).optional() });
+const courier = { act: function byCourier() {}, compensate: () => {} };
+
+/** As it can be made by hand. */
+const emptyChain: ChainHandler<Asked, Context> = {
+  composite: "chain",
+  links: [],
+  defaultHandler: undefined,
+};
+
+/** What definitions can have, besides names: each of it once. */
+export const everyShape: readonly DiagramSource[] = [
+  saga("no.steps", { version: 1, context: type<object>() }),
+  saga("fields", { version: 2, context: odd })
+    .step("send", stepFallback(courier, courier, { circuitBreaker: circuitBreaker({ name: "c" }) }))
+    .step("tried", { act: () => {}, retry: { maxAttempts: Infinity }, timeoutMs: 1 })
+    .waitFor("wait", { signal: "paid", data: odd }),
+  Array.from({ length: 12 }, (_, n) => `step ${n}`).reduce(
+    (source, id) => source.step(id, { act: () => {} }),
+    saga("long", { version: 1, context: type<object>() }) as unknown as LooseSaga,
+  ),
+  emptyChain,
+  withTimeout<Asked, Context>(function live() {}, 2_000),
+  withRetry<Asked, Context>(function often() {}, { maxAttempts: Infinity }),
+  fallback<Asked, Context>(
+    chain<Asked, Context>(function first() {}, function second() {}),
+    chain<Asked, Context>(function third() {}, { otherwise: function last() {} }),
+    { circuitBreaker: circuitBreaker({ name: "d" }) },
+  ),
+];

@@ -176,3 +176,24 @@ Deno.test("a step that has acted, and whose notification cannot be encoded, is u
   });
   assert.deepEqual(undone, ["unknown"]);
 });
+
+Deno.test("domain events of a compensation are dispatched once, after its checkpoint", async () => {
+  const { options } = workshop();
+  const seen: string[] = [];
+  const Order = saga("order", { version: 1, context: type<object>() })
+    .step("a", {
+      act: () => {},
+      compensate: (_data, { emit }) => emit(Done({ step: "undo a" })),
+    })
+    .step("b", () => {
+      throw new Error("No");
+    });
+  const app = bootstrap(
+    handlers().saga(Order).on(Done, async ({ step }) => {
+      seen.push(step, ...(await logOf(app, "s")).slice(-1));
+    }),
+    options,
+  );
+  await assert.rejects(app.send(Order({}, { id: "s" })), SagaFailedError);
+  assert.deepEqual(seen, ["undo a", "compensate a completed"]);
+});

@@ -91,6 +91,7 @@ Deno.test("a compensation that gives up keeps no other from running, and the sag
     { step: "c", status: "failed", error: "Error: Turn back" },
   ]);
   assert.deepEqual((await app.sagas.list({ status: "failed" })).map(({ id }) => id), ["s"]);
+  assert.deepEqual((await app.sagas.get("s"))?.steps, thrown.outcome.steps);
   assert.deepEqual(await app.sagas.statistics(), {
     running: 0,
     waiting: 0,

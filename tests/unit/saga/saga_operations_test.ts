@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, SagaFailedError } from "../../../src/saga/mod.ts";
+import { faultyStore } from "./faulty_store.ts";
 import { fail, inTime, logOf, trio, workshop } from "./support.ts";
 
 /** A saga that has failed, as b could not be undone; `isGood` lets it be. */
@@ -446,4 +447,17 @@ Deno.test("recover() does not go on with a saga that is parked as it is being ta
   assert.equal((await app.sagas.recover("s")).parkedReason, "For a test");
   assert.deepEqual(made.lines, []);
   assert.equal((await made.app.sagas.history("s"))?.leaseLeftMs, 0);
+});
+
+Deno.test("recover() rejects with what the storage throws, and does nothing then", async () => {
+  for (const method of ["load", "claim"] as const) {
+    const { open, storage, lines } = await leftSaga();
+    const sagas = faultyStore(storage.sagas, { method, from: 1, times: 1, when: "before" });
+    const app = open({ storage: { outbox: storage.outbox, sagas } });
+    await assert.rejects(app.sagas.recover("s"), { message: `No ${method}` });
+    assert.deepEqual(lines, []);
+    assert.equal((await storage.sagas.load("s"))?.record.owner, undefined);
+    assert.equal((await app.sagas.recover("s")).status, "completed"); // the storage answers again
+    assert.deepEqual(lines, ["act b", "act c"]);
+  }
 });

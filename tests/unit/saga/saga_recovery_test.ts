@@ -406,3 +406,21 @@ Deno.test("sagaRecovery() refuses numbers out of their range, and applications w
   assert.throws(() => sagaRecovery(bootstrap(handlers())), TypeError);
   assert.throws(() => sagaRecovery({ sagas: {} as never }), TypeError);
 });
+
+Deno.test("tick() parks a saga of which something is stored that is no JSON, and those who look are told", async () => {
+  for (const damage of [{ context: "{no" }, { metadata: "no" }]) {
+    const { app, storage, definition, clock } = trio();
+    const whole = { name: definition.type, version: 1, status: "running", entries: [] } as const;
+    const texts = { context: "{}", metadata: "{}", ...damage };
+    await storage.sagas.create({ id: "s", ...whole, ...texts }, { owner: "o", leaseMs: 1 });
+    await clock.advance(1);
+    const report = await sagaRecovery(app).tick({ budgetMs: 0 });
+    assert.deepEqual([report.claimed, report.parked, report.errors], [1, 1, 0]);
+    const history = await app.sagas.history("s");
+    assert.equal(history?.parkedReason, "what is stored of it is no JSON");
+    assert.equal(history.context, texts.context);
+    if ("context" in damage) {
+      await assert.rejects(app.sagas.get("s"), { code: "saga_incompatible" });
+    } else assert.equal((await app.sagas.get("s"))?.parkedReason, history.parkedReason);
+  }
+});
