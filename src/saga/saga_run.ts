@@ -181,6 +181,25 @@ export class SagaRun {
     this.#endDelay?.();
   }
 
+  /**
+   * Takes it up again after it was released. If somebody else has it, it is settled for this process.
+   *
+   * @throws {LeaseLostError} If somebody has written to it meanwhile: what is known of it is outdated.
+   */
+  async claimAgain(): Promise<void> {
+    const { host: { store }, leaseMs } = this.parts;
+    const claimed = await store.claim(this.id, { owner: this.owner, leaseMs });
+    if (claimed === undefined) return void (this.end = { type: "settled" });
+    const { revision, attempts, resumeInMs } = claimed.record;
+    if (revision !== this.revision + 1) {
+      await store.checkpoint(this.id, revision, { leaseMs: 0, resumeInMs });
+      this.lose();
+      throw this.signal.reason;
+    }
+    this.revision = revision;
+    this.#attempts = attempts;
+  }
+
   /** Takes note of what a keeper was told. */
   kept(hold: SagaHold): void {
     this.keptAtMs = this.parts.host.clock.now();

@@ -11,7 +11,6 @@ type Action = NextAction & { readonly type: "act" | "compensate" };
 
 /** Takes in the signal that a step waits for, or leaves the saga waiting for it. */
 export async function runWait(run: SagaRun, next: Action): Promise<void> {
-  const { store } = run.parts.host;
   const description = next.step.description as WaitingStep;
   const found = await find(run, description);
   if (found === "turn back") return;
@@ -29,9 +28,7 @@ export async function runWait(run: SagaRun, next: Action): Promise<void> {
     run.end = { type: "settled" };
     return;
   }
-  const claimed = await store.claim(run.id, { owner: run.owner, leaseMs: run.parts.leaseMs });
-  if (claimed === undefined) run.end = { type: "settled" }; // somebody goes on with it already
-  else run.revision = claimed.record.revision;
+  await run.claimAgain();
 }
 
 /** Looks for the signal. That somebody asks the saga to turn back comes first, and is left to the run. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, type SagaFailedError, sagaRecovery } from "../../../src/saga/mod.ts";
+import type { SagaStore } from "../../../src/storage/mod.ts";
 import { z } from "zod";
 import { fail, inTime, logOf, workshop } from "./support.ts";
 
@@ -300,4 +301,59 @@ Deno.test("a signal brings nothing into the context when it is no object", async
     await app.sagas.signal(`s${n}`, "paid", data);
     assert.deepEqual((await inTime(clock, app.sagas.recover(`s${n}`))).context, { n });
   }
+});
+
+/** The storage of a shop in which a signal comes just when its saga has begun to wait. */
+function lateSignal(
+  { storage }: Pick<ReturnType<typeof shop>, "storage">,
+  beforeClaim: () => Promise<unknown> = () => Promise.resolve(),
+) {
+  const sagas = new Proxy(storage.sagas, {
+    get(target, name) {
+      if (name === "checkpoint") {
+        return async (...args: Parameters<SagaStore["checkpoint"]>) => {
+          const hold = await target.checkpoint(...args);
+          if (args[2].status === "waiting") {
+            await target.signal("s", { id: "late", name: "paid", data: `{"euros":5}` });
+          }
+          return hold;
+        };
+      }
+      if (name === "claim") {
+        return async (...args: Parameters<SagaStore["claim"]>) => {
+          await beforeClaim();
+          return await target.claim(...args);
+        };
+      }
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return { outbox: storage.outbox, sagas };
+}
+
+Deno.test("a signal that comes as its saga begins to wait is taken in at once, and uses up no attempts", async () => {
+  const made = shop();
+  const app = bootstrap(handlers().saga(Order), { ...made.options, storage: lateSignal(made) });
+  const outcome = await app.send(Order({ item: "lamp" }, { id: "s" }));
+  assert.equal(outcome.status, "completed");
+  assert.equal((await made.storage.sagas.load("s"))?.record.attempts, 0);
+});
+
+Deno.test("a saga that somebody has turned back as it began to wait is gone on with as it is then", async () => {
+  const made = shop();
+  let turnBack = () => made.app.sagas.compensate("s");
+  const storage = lateSignal(made, async () => {
+    await turnBack();
+    turnBack = () => Promise.resolve();
+  });
+  const app = bootstrap(handlers().saga(Order), { ...made.options, storage });
+  await assert.rejects(inTime(made.clock, app.send(Order({ item: "lamp" }, { id: "s" }))), {
+    code: "saga_failed",
+  });
+  assert.deepEqual(undone, ["reserve"]);
+  const { log, record } = await made.storage.sagas.load("s") ?? assert.fail();
+  assert.equal(record.status, "compensated");
+  assert.deepEqual(log.map(({ number }) => number), log.map((_, n) => n + 1));
+  assert.ok(!log.some(({ step }) => step === "ship"));
 });
