@@ -154,6 +154,51 @@ Deno.test("checkpoint() with groupCheckpoints is not repeated when its answer is
   assert.equal((await sagas.load("b"))?.record.revision, 2);
 });
 
+Deno.test("checkpoint() of a saga that somebody has locked holds up neither the others nor their leases", async () => {
+  for (const groupCheckpoints of ["when busy", true] as const) {
+    await using database = await openStorage({ sagas: { groupCheckpoints } });
+    const { sagas, pool } = database;
+    await Promise.all(IDS.map((id) => sagas.create(newSaga(id), LEASE)));
+    const other = await pool.connect();
+    await other.query("begin");
+    await other.query("select from sluice_saga where id = 'saga 9' for update");
+    const holds = IDS.map((id) => sagas.checkpoint(id, 1, change(2)));
+    const [locked] = holds.splice(9, 1);
+    const written = await Promise.all(holds);
+    assert.ok(written.every((hold) => hold?.revision === 2));
+    assert.equal((await sagas.keep([{ id: "saga 3", revision: 2 }], 60_000)).length, 1);
+    assert.equal((await sagas.load("saga 9"))?.record.revision, 1);
+    await other.query("commit");
+    assert.equal((await locked)?.revision, 2);
+    other.release();
+  }
+});
+
+Deno.test("checkpoint() writes each alone if a statement for several has run out of its time", async () => {
+  await using database = await grouped();
+  const { sagas, client } = database;
+  await Promise.all(["a", "b"].map((id) => sagas.create(newSaga(id), LEASE)));
+  client.sent.length = 0;
+  client.before = () => {
+    client.before = () => {};
+    throw Object.assign(new Error("canceling statement due to statement timeout"), {
+      code: "57014",
+    });
+  };
+  const holds = await Promise.all(["a", "b"].map((id) => sagas.checkpoint(id, 1, change(2))));
+  assert.deepEqual(holds.map((hold) => hold?.revision), [2, 2]);
+});
+
+Deno.test("create() of ids that are the same as the database has them starts one saga", async () => {
+  for (const groupCheckpoints of ["when busy", true, false] as const) {
+    await using database = await openStorage({ sagas: { groupCheckpoints } });
+    const { sagas } = database;
+    const ids = ["a\ud800", "a\udbff", "a\ufffd", "b"];
+    const made = await Promise.all(ids.map((id) => sagas.create(newSaga(id), LEASE)));
+    assert.deepEqual(made.filter((isNew) => isNew).length, 2);
+  }
+});
+
 Deno.test("checkpoint() and keep() are one statement each, whatever is written", async () => {
   await using database = await openStorage();
   const { sagas, client } = database;

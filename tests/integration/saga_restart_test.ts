@@ -16,7 +16,7 @@ const WRITERS = 8;
 const SHARE = 60;
 
 const drivers = [
-  { name: "pg", driver: "pg", groupCheckpoints: false },
+  { name: "pg", driver: "pg", groupCheckpoints: "when busy" },
   { name: "postgres.js", driver: "postgres.js", groupCheckpoints: false },
   { name: "pg, in groups", driver: "pg", groupCheckpoints: true },
 ] as const;

@@ -13,10 +13,10 @@ const server = await startPostgres();
 Deno.test.afterAll(() => server.stop());
 
 const databases = [
-  { kind: "Postgres", open: () => postgresDatabase(server), groupCheckpoints: false },
+  { kind: "Postgres", open: () => postgresDatabase(server), groupCheckpoints: "when busy" },
   { kind: "Postgres in groups", open: () => postgresDatabase(server), groupCheckpoints: true },
-  { kind: "KV", open: kvDatabase, groupCheckpoints: false },
-];
+  { kind: "KV", open: kvDatabase, groupCheckpoints: undefined },
+] as const;
 
 const SAGAS = 200;
 const WORKERS = 4;
@@ -30,7 +30,11 @@ const COMPLETED = { status: "completed", done: ["reserve", "charge", "ship"] } a
 const COMPENSATED = { status: "compensated", done: [] } as const;
 
 /** Interrupts all sagas in the middle. */
-async function interruptAll(database: SagaDatabase, ledger: EffectsLedger, groups: boolean) {
+async function interruptAll(
+  database: SagaDatabase,
+  ledger: EffectsLedger,
+  groups: SagaTask["groupCheckpoints"],
+) {
   ledger.refuses = ({ side, step, saga }) =>
     side === "act" && step === "ship" && turnsBack(saga) ? "Cannot ship" : undefined;
   const deaths = await interrupt(database, ledger, {

@@ -4,16 +4,20 @@ export interface GroupWork<I, R> {
   readonly maxAlone: number;
   /** What it is about: two items of one key are never done together. */
   readonly keyOf: (item: I) => string;
+  /** How much it is, in characters or bytes. */
+  readonly sizeOf: (item: I) => number;
   /** Does one. */
   readonly one: (item: I) => Promise<R>;
-  /** Does several: all of it or nothing, with an answer for each. */
-  readonly many: (items: readonly I[]) => Promise<readonly R[]>;
+  /** Does several, with an answer for each; `undefined` for one that it has left, which is done alone then. */
+  readonly many: (items: readonly I[]) => Promise<ReadonlyArray<R | undefined>>;
   /** Whether an error of `many` tells that nothing was done, so that each may be done alone. */
   readonly isUndone: (error: unknown) => boolean;
 }
 
 /** How many are done together at the most. */
 const MAX_ITEMS = 100;
+/** How much is done together at the most: to make a large statement blocks the process. */
+const MAX_SIZE = 256 * 1024;
 /** How many turns of the queue of microtasks those take who were answered together until they ask again. */
 const TURNS = 50;
 
@@ -67,14 +71,18 @@ export class Grouping<I, R> {
     this.#isBusy = false;
   }
 
-  /** The first of each key, in their order; the others go on waiting. */
+  /** The first of each key, in their order, as far as they fit; the others go on waiting. */
   #next(): Waiting<I, R>[] {
+    const { keyOf, sizeOf } = this.#work;
     const keys = new Set<string>();
     const batch: Waiting<I, R>[] = [];
     const others: Waiting<I, R>[] = [];
+    let size = 0;
     for (const waiting of this.#waiting) {
-      const key = this.#work.keyOf(waiting.item);
-      const fits = batch.length < MAX_ITEMS && !keys.has(key);
+      const key = keyOf(waiting.item);
+      size += sizeOf(waiting.item);
+      const fits = batch.length === 0 ||
+        (batch.length < MAX_ITEMS && size <= MAX_SIZE && !keys.has(key));
       keys.add(key);
       (fits ? batch : others).push(waiting);
     }
@@ -89,7 +97,11 @@ export class Grouping<I, R> {
   async #together(batch: readonly Waiting<I, R>[]): Promise<void> {
     try {
       const results = await this.#work.many(batch.map(({ item }) => item));
-      batch.forEach(({ resolve }, n) => resolve(results[n] as R));
+      for (const [n, waiting] of batch.entries()) {
+        const result = results[n];
+        if (result !== undefined) waiting.resolve(result);
+        else void this.#doAlone(waiting); // which may take long, so others do not wait for it
+      }
     } catch (error) {
       if (this.#work.isUndone(error)) await Promise.all(batch.map((each) => this.#doAlone(each)));
       else for (const { reject } of batch) reject(error);

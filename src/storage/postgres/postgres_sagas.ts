@@ -1,4 +1,3 @@
-import { type ConcurrencyLimit, concurrencyLimit } from "../../resilience/mod.ts";
 import {
   type ListedSaga,
   maxCountOf,
@@ -26,6 +25,8 @@ import {
   groupedCheckpointStatement,
   type GroupedCreate,
   groupedCreateStatement,
+  sizeOfCheckpoint,
+  sizeOfCreate,
 } from "./saga_groups.ts";
 import { listStatement } from "./saga_list.ts";
 import { intervalText, keyText, msText } from "./saga_parameters.ts";
@@ -45,6 +46,9 @@ const FRESH_GROUPS = 500;
 
 /** So many statements are under way for one saga each before others are written together. */
 const MAX_ALONE = 2;
+
+/** What a statement ends with that has taken longer than it may, or that somebody has ended. */
+const CANCELED = "57014";
 
 /** How a storage on Postgres writes sagas. */
 export interface PostgresSagaOptions {
@@ -80,8 +84,6 @@ export class PostgresSagas implements SagaStore {
   readonly #freshQuery: PostgresQuery;
   readonly #statements: SagaStatements;
   readonly #writes: SagaWrites;
-  /** Of what locks several sagas and waits for others, one at a time: two could wait for each other. */
-  readonly #turns: ConcurrencyLimit = concurrencyLimit(1);
   #groups = 0;
   readonly #creates: Grouping<GroupedCreate, boolean> | undefined;
   readonly #checkpoints: Grouping<GroupedCheckpoint, SagaHold | undefined> | undefined;
@@ -99,14 +101,16 @@ export class PostgresSagas implements SagaStore {
     const maxAlone = groupCheckpoints === true ? 0 : MAX_ALONE;
     this.#creates = new Grouping({
       maxAlone,
-      keyOf: ({ saga }) => saga.id,
+      keyOf: ({ saga }) => storable(saga.id), // as it stands in the table
+      sizeOf: sizeOfCreate,
       one: (item) => this.#create(item),
       many: (items) => this.#createAll(items),
       isUndone,
     });
     this.#checkpoints = new Grouping({
       maxAlone,
-      keyOf: ({ id }) => id,
+      keyOf: ({ id }) => storable(id),
+      sizeOf: sizeOfCheckpoint,
       one: (item) => this.#checkpoint(item),
       many: (items) => this.#checkpointAll(items),
       isUndone,
@@ -176,7 +180,7 @@ export class PostgresSagas implements SagaStore {
       intervalText(leaseMs),
       intervalText(leaseMs / 2),
     ];
-    const rows = await this.#turns.run(() => this.#freshQuery(this.#statements.keep, parameters));
+    const rows = await this.#freshQuery(this.#statements.keep, parameters);
     const kept = new Map(rows.map((row) => [String(row.id), holdOf(row)]));
     return holds.map(({ revision }, n) => {
       const hold = kept.get(ids[n] ?? "");
@@ -252,8 +256,9 @@ export class PostgresSagas implements SagaStore {
   ): Promise<ReadonlyArray<SagaHold | undefined>> {
     const { text, parameters } = groupedCheckpointStatement(this.#parts.names, items);
     const query = this.#groups++ < FRESH_GROUPS ? this.#freshQuery : this.#query;
-    const rows = await this.#turns.run(() => query(text, parameters));
-    const holds = new Map(rows.map((row) => [Number(row.k), holdOf(row)]));
+    const holds = new Map(
+      (await query(text, parameters)).map((row) => [Number(row.k), holdOf(row)]),
+    );
     return items.map((_, k) => holds.get(k));
   }
 
@@ -273,5 +278,5 @@ function snapshotOf(row: PostgresRow): SagaSnapshot {
 /** Whether the database has refused a statement; if a connection is lost, nobody knows what was done. */
 function isUndone(error: unknown): boolean {
   const state = sqlStateOf(error);
-  return state !== undefined && !/^(?:08|57)/.test(state);
+  return state === CANCELED || (state !== undefined && !/^(?:08|57)/.test(state));
 }

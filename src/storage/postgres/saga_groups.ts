@@ -74,7 +74,8 @@ select k from d`,
 
 /**
  * One statement that writes checkpoints of several sagas, with messages that go to the table: it gives
- * the number from 0 of each that it has written, with what is known of its saga.
+ * the number from 0 of each that it has written, with what is known of its saga. It waits for nobody: what
+ * somebody has locked is left out, as is a saga with another revision.
  *
  * @throws {TypeError} If a message cannot be stored.
  */
@@ -92,7 +93,7 @@ export function groupedCheckpointStatement(
   const parameters = [JSON.stringify(rows), JSON.stringify(entries)];
   if (messages.length > 0) parameters.push(appendRecords(messages));
   const outbox = messages.length === 0 ? "" : `,
-o as (
+m as (
   insert into ${names.table("outbox")} ${MESSAGE_COLUMNS}
   select ${MESSAGE_VALUES} from json_to_recordset($3::text::json) as r(
     n integer, j integer, ${MESSAGE_RECORD}) join s on s.k = r.n order by r.n, r.j)`;
@@ -103,9 +104,12 @@ o as (
   from json_to_recordset($1::text::json) as r(
     k integer, i text, v integer, s text, c text, f boolean, e text, q boolean, p text, h boolean,
     l interval, z boolean, w interval)),
+o as materialized (
+  select t.id, g.k from ${names.table("saga")} t join g on t.id = g.i and t.revision = g.v
+  where t.id = any (array(select i from g)) for update of t skip locked),
 s as (
   update ${names.table("saga")} t set ${GROUPED_SETS}
-  from g where t.id = any (array(select i from g)) and t.id = g.i and t.revision = g.v
+  from o join g on g.k = o.k where t.id = any (array(select id from o)) and t.id = o.id
   returning t.id, g.k, t.revision, t.signals),
 l as (
   ${logInto(names)}
@@ -149,6 +153,20 @@ function changeRecord({ id, revision, change }: GroupedCheckpoint, k: number): o
     z: resumeInMs === Infinity,
     w: resumeInMs > 0 ? intervalText(resumeInMs) : undefined,
   };
+}
+
+/** How much of a statement a saga takes that is to be started, about. */
+export function sizeOfCreate({ saga: { context, metadata } }: GroupedCreate): number {
+  return context.length + metadata.length;
+}
+
+/** How much of a statement a checkpoint takes, about. */
+export function sizeOfCheckpoint({ change }: GroupedCheckpoint): number {
+  const { context = "", error, entries = [], messages = [] } = change;
+  let size = context.length + (error?.length ?? 0);
+  for (const { result, error } of entries) size += (result?.length ?? 0) + (error?.length ?? 0);
+  for (const { body } of messages) size += body.length;
+  return size;
 }
 
 /** As the single statement sets it, with whatever of it changes. */

@@ -91,7 +91,7 @@ ${claimed(names)}
 order by greatest(o.due_at, o.until, o.resume_at, o.not_before), o.position`;
 }
 
-/** Whoever locks several sagas and waits does so in the order of their ids, or while no other does. */
+/** Whoever locks several sagas and waits does so in the order of their ids. */
 function keepSql({ table }: PostgresNames): string {
   const until = `${NOW} + $3::interval`;
   return `with k as materialized (

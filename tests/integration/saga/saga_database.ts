@@ -16,8 +16,8 @@ export interface OpenStorage extends AsyncDisposable {
 /** How {@linkcode openStorage} opens one. */
 export interface OpenOptions {
   readonly driver?: "pg" | "postgres.js" | undefined;
-  /** Whether what is written of several sagas shares a commit, on Postgres. @default {false} */
-  readonly groupCheckpoints?: boolean | undefined;
+  /** Whether what is written of several sagas shares a commit, on Postgres. @default {"when busy"} */
+  readonly groupCheckpoints?: boolean | "when busy" | undefined;
   /** For KV: Postgres has its own. */
   readonly clock?: Clock | undefined;
 }

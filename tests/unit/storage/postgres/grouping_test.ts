@@ -18,13 +18,14 @@ function open({ isUndone = true, maxAlone = 0 }: {
   const group = new Grouping<string, string>({
     maxAlone,
     keyOf: (item) => item.charAt(0),
+    sizeOf: (item) => Number(item.slice(1)) || 1,
     async one(item) {
       await work(item);
       return item.toUpperCase();
     },
     async many(items) {
       await work(items.join("+"));
-      return items.map((item) => item.toUpperCase());
+      return items.map((item) => item.includes("?") ? undefined : item.toUpperCase());
     },
     isUndone: () => isUndone,
   });
@@ -133,4 +134,26 @@ Deno.test("Grouping goes on alone after one that has failed", async () => {
     assert.equal(outcome.status, item.includes("!") ? "rejected" : "fulfilled");
   }
   assert.deepEqual(done, ["a!", "b!", "c"]);
+});
+
+Deno.test("Grouping does alone what was left when it was done together, and nobody waits for that", async () => {
+  const { group, done, next } = open();
+  const [a, b] = ["a", "b?"].map((item) => group.run(item));
+  await next();
+  await next();
+  assert.equal(await a, "A");
+  const c = group.run("c");
+  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+  assert.deepEqual(done, ["a+b?", "b?", "c"]); // while b is under way
+  await next();
+  assert.deepEqual(await Promise.all([b, c]), ["B?", "C"]);
+});
+
+Deno.test("Grouping does no more together than fits, and what does not fit at all alone", async () => {
+  const { group, done, next } = open();
+  const items = ["a200000", "b50000", "c50000", "d1", "e9999999", "f1"];
+  const all = Promise.all(items.map((item) => group.run(item)));
+  for (let n = 0; n < 5; n++) await next();
+  await all;
+  assert.deepEqual(done, ["a200000+b50000", "c50000+d1", "e9999999", "f1"]);
 });
