@@ -105,11 +105,11 @@ m as (
     k integer, i text, v integer, s text, c text, f boolean, e text, q boolean, p text, h boolean,
     l interval, z boolean, w interval)),
 o as materialized (
-  select t.id, g.k from ${names.table("saga")} t join g on t.id = g.i and t.revision = g.v
-  where t.id = any (array(select i from g)) for update of t skip locked),
+  select g.* from ${names.table("saga")} t join g on t.id = g.i and t.revision = g.v
+  where t.id = any (array(select i from g)) for no key update of t skip locked),
 s as (
   update ${names.table("saga")} t set ${GROUPED_SETS}
-  from o join g on g.k = o.k where t.id = any (array(select id from o)) and t.id = o.id
+  from o g where t.id = g.i
   returning t.id, g.k, t.revision, t.signals),
 l as (
   ${logInto(names)}
