@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { SagaStore } from "../../../src/storage/mod.ts";
+import { storeWith } from "./faulty_store.ts";
 import { fail, inTime, trio } from "./support.ts";
 
 /** A storage that does as a test says with the second checkpoint of a saga, and as it should afterwards. */
@@ -8,14 +9,8 @@ function once(
   second: (...args: Parameters<SagaStore["checkpoint"]>) => ReturnType<SagaStore["checkpoint"]>,
 ): SagaStore {
   let calls = 0;
-  return new Proxy(store, {
-    get(target, name) {
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      if (name !== "checkpoint") return value.bind(target);
-      return (...args: Parameters<SagaStore["checkpoint"]>) =>
-        ++calls === 2 ? second(...args) : target.checkpoint(...args);
-    },
+  return storeWith(store, {
+    checkpoint: (...args) => ++calls === 2 ? second(...args) : store.checkpoint(...args),
   });
 }
 
@@ -58,21 +53,15 @@ Deno.test("a checkpoint without entries is not confused with the claim of somebo
       return goOn.promise;
     },
   });
-  const sagas = new Proxy(storage.sagas, {
-    get(target, name) {
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      if (name !== "checkpoint") return value.bind(target);
-      return async (...args: Parameters<SagaStore["checkpoint"]>) => {
-        const [id, , { consumed, entries }] = args;
-        if (consumed === undefined || entries?.length !== 0) {
-          return await target.checkpoint(...args);
-        }
-        // The process is frozen for longer than its lease, and somebody claims the saga.
-        await clock.advance(31_000);
-        assert.ok(await target.claim(id, { owner: "other", leaseMs: 60_000 }));
-        throw new Error("No answer");
-      };
+  const sagas = storeWith(storage.sagas, {
+    async checkpoint(id, revision, change) {
+      if (change.consumed === undefined || change.entries?.length !== 0) {
+        return await storage.sagas.checkpoint(id, revision, change);
+      }
+      // The process is frozen for longer than its lease, and somebody claims the saga.
+      await clock.advance(31_000);
+      assert.ok(await storage.sagas.claim(id, { owner: "other", leaseMs: 60_000 }));
+      throw new Error("No answer");
     },
   });
   const app = open({ storage: { outbox: storage.outbox, sagas } });
@@ -92,19 +81,12 @@ Deno.test("an error of misuse is an answer once it has come three times, and at 
   const { open, definition, storage, clock } = trio();
   let calls = 0;
   let hasTurnedBack = false;
-  const sagas = new Proxy(storage.sagas, {
-    get(target, name) {
-      const value = Reflect.get(target, name);
-      if (name === "checkpoint") {
-        return (...args: Parameters<SagaStore["checkpoint"]>) => {
-          const [, , { status }] = args;
-          hasTurnedBack ||= status === "compensating";
-          if (hasTurnedBack) return target.checkpoint(...args);
-          calls++;
-          return Promise.reject(new TypeError("Cannot store it"));
-        };
-      }
-      return typeof value === "function" ? value.bind(target) : value;
+  const sagas = storeWith(storage.sagas, {
+    checkpoint(id, revision, change) {
+      hasTurnedBack ||= change.status === "compensating";
+      if (hasTurnedBack) return storage.sagas.checkpoint(id, revision, change);
+      calls++;
+      return Promise.reject(new TypeError("Cannot store it"));
     },
   });
   const app = open({ storage: { outbox: storage.outbox, sagas } });

@@ -1,5 +1,15 @@
 import type { SagaStore } from "../../../src/storage/mod.ts";
 
+/** A storage of sagas with some methods of its own. */
+export function storeWith(store: SagaStore, methods: Partial<SagaStore>): SagaStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(methods, name) ?? Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 /** The methods whose calls a {@linkcode faultyStore} counts. */
 export type Method = "create" | "load" | "claim" | "checkpoint" | "keep" | "signals" | "claimDue";
 

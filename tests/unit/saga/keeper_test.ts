@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { fail, inTime, trio } from "./support.ts";
+import { storeWith } from "./faulty_store.ts";
+import { inTime, trio } from "./support.ts";
 
 Deno.test("a saga stays with its application during a step that takes minutes", async () => {
   const goOn = Promise.withResolvers<void>();
@@ -98,11 +99,10 @@ Deno.test("a heartbeat that fails is told to the observer and tried again", asyn
   const goOn = Promise.withResolvers<void>();
   const { open, definition, clock, storage, events } = trio({ "act b": () => goOn.promise });
   let failures = 1;
-  const sagas = new Proxy(storage.sagas, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (name === "keep" && failures-- > 0) return fail(new Error("Away"));
-      return typeof value === "function" ? value.bind(target) : value;
+  const sagas = storeWith(storage.sagas, {
+    async keep(holds, leaseMs) {
+      if (failures-- > 0) throw new Error("Away");
+      return await storage.sagas.keep(holds, leaseMs);
     },
   });
   const app = open({ storage: { outbox: storage.outbox, sagas } });
@@ -127,16 +127,11 @@ Deno.test("a heartbeat that a checkpoint overtakes does not give the saga up", a
     "act b": () => goOn.promise,
     "act c": () => last.promise,
   });
-  const sagas = new Proxy(storage.sagas, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      if (name !== "keep") return value.bind(target);
-      return async (...args: Parameters<typeof target.keep>) => {
-        goOn.resolve(); // the step ends, and its checkpoint is written, before the heartbeat is
-        await asked.promise;
-        return await target.keep(...args);
-      };
+  const sagas = storeWith(storage.sagas, {
+    async keep(holds, leaseMs) {
+      goOn.resolve(); // the step ends, and its checkpoint is written, before the heartbeat is
+      await asked.promise;
+      return await storage.sagas.keep(holds, leaseMs);
     },
   });
   const app = open({ storage: { outbox: storage.outbox, sagas } });

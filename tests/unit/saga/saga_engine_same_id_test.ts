@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, SagaFailedError } from "../../../src/saga/mod.ts";
+import { storeWith } from "./faulty_store.ts";
 import { fail, inTime, trio, workshop } from "./support.ts";
 
 for (const count of [2, 10]) {
@@ -94,13 +95,7 @@ Deno.test("a second application takes a saga over when the lease of the first ha
     })
     .step("c", () => {});
   // Its heartbeats never come, as of a process that is frozen.
-  const frozen = new Proxy(storage.sagas, {
-    get: (target, name) => {
-      if (name === "keep") return () => new Promise(() => {});
-      const value = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  const frozen = storeWith(storage.sagas, { keep: () => new Promise(() => {}) });
   const first = bootstrap(handlers().saga(Hanging), {
     ...options,
     storage: { outbox: storage.outbox, sagas: frozen },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, SagaFailedError } from "../../../src/saga/mod.ts";
+import { storeWith } from "./faulty_store.ts";
 import { fail, inTime, logOf, trio, workshop } from "./support.ts";
 
 Deno.test("compensate() has a saga turn back that nobody has, and is recorded", async () => {
@@ -113,18 +114,12 @@ Deno.test("compensate() that comes as a saga is left to wait has it turn back at
   const leaving = new AbortController();
   const sent = app.send(Order({}, { id: "s" }), { signal: leaving.signal });
   await clock.timersPending(2);
-  const sagas = new Proxy(storage.sagas, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      return async (...args: unknown[]) => {
-        if (name === "signal") {
-          leaving.abort(new Error("Enough"));
-          await sent.catch(() => {});
-          await clock.advance(0);
-        }
-        return await value.apply(target, args);
-      };
+  const sagas = storeWith(storage.sagas, {
+    async signal(id, signal) {
+      leaving.abort(new Error("Enough"));
+      await sent.catch(() => {});
+      await clock.advance(0);
+      return await storage.sagas.signal(id, signal);
     },
   });
   const other = bootstrap(handlers().saga(Order), {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, SagaFailedError } from "../../../src/saga/mod.ts";
-import { faultyStore } from "./faulty_store.ts";
+import { faultyStore, storeWith } from "./faulty_store.ts";
 import { fail, inTime, logOf, trio, workshop } from "./support.ts";
 
 /** A saga that has failed, as b could not be undone; `isGood` lets it be. */
@@ -407,13 +407,7 @@ Deno.test("operations on a version that is not known say so", async () => {
 
 Deno.test("an operation rejects when it took longer than its lease, as nothing is written", async () => {
   const made = await leftSaga();
-  const sagas = new Proxy(made.storage.sagas, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (name === "checkpoint") return () => Promise.resolve(undefined);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  const sagas = storeWith(made.storage.sagas, { checkpoint: () => Promise.resolve(undefined) });
   const slow = made.open({ storage: { outbox: made.storage.outbox, sagas } });
   await assert.rejects(slow.sagas.skipStep("s", "b"), { code: "saga_busy" });
 });
@@ -433,14 +427,11 @@ Deno.test("a step of which nobody knows is not undone once it was skipped", asyn
 
 Deno.test("recover() does not go on with a saga that is parked as it is being taken up", async () => {
   const made = await leftSaga();
-  const sagas = new Proxy(made.storage.sagas, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      return async (...args: unknown[]) => {
-        if (name === "claim") await park(made);
-        return await value.apply(target, args);
-      };
+  const { storage } = made;
+  const sagas = storeWith(storage.sagas, {
+    async claim(id, lease) {
+      await park(made);
+      return await storage.sagas.claim(id, lease);
     },
   });
   const app = made.open({ storage: { outbox: made.storage.outbox, sagas } });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, sagaRecovery } from "../../../src/saga/mod.ts";
 import type { SagaStore } from "../../../src/storage/mod.ts";
+import { storeWith } from "./faulty_store.ts";
 import { fail, inTime, trio, workshop } from "./support.ts";
 
 const NOTHING = {
@@ -222,17 +223,12 @@ Deno.test("tick() tries compensations again on the schedule that is stored, and 
 /** An application in which no step gets on: its storage takes no checkpoint of an act. */
 async function stuck() {
   const made = await left(1);
-  const sagas = new Proxy(made.storage.sagas, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (name === "checkpoint") {
-        return (id: string, revision: number, change: { parkedReason?: string }) =>
-          change.parkedReason === undefined
-            ? Promise.reject(new Error("Away"))
-            : target.checkpoint(id, revision, change as never);
-      }
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+  const { sagas: store } = made.storage;
+  const sagas = storeWith(store, {
+    checkpoint: (id, revision, change) =>
+      change.parkedReason === undefined
+        ? Promise.reject(new Error("Away"))
+        : store.checkpoint(id, revision, change),
   });
   const app = made.open({ storage: { outbox: made.storage.outbox, sagas } });
   return { ...made, app };

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, SagaFailedError, type SagaItem } from "../../../src/saga/mod.ts";
+import type { SagaChange } from "../../../src/storage/mod.ts";
+import { storeWith } from "./faulty_store.ts";
 import { fail, logOf, trio, workshop } from "./support.ts";
 
 const { options } = workshop();
@@ -256,4 +258,28 @@ Deno.test("the observer is told how a saga ends", async () => {
     status: "compensated",
     error: 'Step "b": Error: No',
   }]);
+});
+
+Deno.test("a checkpoint asks the storage for what changes, and for nothing that is so already", async () => {
+  const { open, definition, storage } = trio({ "act c": fail(new Error("No")) });
+  const changes: SagaChange[] = [];
+  const sagas = storeWith(storage.sagas, {
+    checkpoint(id, revision, change) {
+      changes.push(change);
+      return storage.sagas.checkpoint(id, revision, change);
+    },
+  });
+  const app = open({ storage: { outbox: storage.outbox, sagas } });
+  await assert.rejects(app.send(definition({ n: 1 })), SagaFailedError);
+  const reason = 'Step "c": Error: No';
+  assert.deepEqual(
+    changes.map(({ status, error, hasProgressed }) => [status, error, hasProgressed === true]),
+    [
+      [undefined, undefined, false], // a
+      [undefined, undefined, false], // b
+      ["compensating", reason, false], // c
+      [undefined, undefined, false], // b is undone
+      ["compensated", undefined, false],
+    ],
+  );
 });

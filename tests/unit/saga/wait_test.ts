@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { bootstrap, handlers, type } from "../../../mod.ts";
 import { saga, type SagaFailedError, sagaRecovery } from "../../../src/saga/mod.ts";
-import type { SagaStore } from "../../../src/storage/mod.ts";
 import { z } from "zod";
+import { storeWith } from "./faulty_store.ts";
 import { fail, inTime, logOf, workshop } from "./support.ts";
 
 const Order = saga("order", { version: 1, context: type<{ item: string }>() })
@@ -223,18 +223,13 @@ Deno.test("a process that dies as it looks at the time of a wait does not give i
 Deno.test("a signal that is stored as the saga begins to wait is not overlooked", async () => {
   const { options, storage } = workshop();
   const Waiting = saga("waiting", { version: 1, context: type<object>() }).waitFor("paid");
-  const sagas = new Proxy(storage.sagas, {
-    get: (target, name) => {
-      const value = Reflect.get(target, name);
-      if (name !== "checkpoint") return typeof value === "function" ? value.bind(target) : value;
-      return async (...args: Parameters<typeof target.checkpoint>) => {
-        const [id, , { status }] = args;
-        // Just before it is written that the saga waits.
-        if (status === "waiting") {
-          await target.signal(id, { id: "x", name: "paid", data: undefined });
-        }
-        return await target.checkpoint(...args);
-      };
+  const sagas = storeWith(storage.sagas, {
+    async checkpoint(id, revision, change) {
+      // Just before it is written that the saga waits.
+      if (change.status === "waiting") {
+        await storage.sagas.signal(id, { id: "x", name: "paid", data: undefined });
+      }
+      return await storage.sagas.checkpoint(id, revision, change);
     },
   });
   const app = bootstrap(handlers().saga(Waiting), {
@@ -308,25 +303,17 @@ function lateSignal(
   { storage }: Pick<ReturnType<typeof shop>, "storage">,
   beforeClaim: () => Promise<unknown> = () => Promise.resolve(),
 ) {
-  const sagas = new Proxy(storage.sagas, {
-    get(target, name) {
-      if (name === "checkpoint") {
-        return async (...args: Parameters<SagaStore["checkpoint"]>) => {
-          const hold = await target.checkpoint(...args);
-          if (args[2].status === "waiting") {
-            await target.signal("s", { id: "late", name: "paid", data: `{"euros":5}` });
-          }
-          return hold;
-        };
+  const sagas = storeWith(storage.sagas, {
+    async checkpoint(id, revision, change) {
+      const hold = await storage.sagas.checkpoint(id, revision, change);
+      if (change.status === "waiting") {
+        await storage.sagas.signal(id, { id: "late", name: "paid", data: `{"euros":5}` });
       }
-      if (name === "claim") {
-        return async (...args: Parameters<SagaStore["claim"]>) => {
-          await beforeClaim();
-          return await target.claim(...args);
-        };
-      }
-      const value = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
+      return hold;
+    },
+    async claim(id, lease) {
+      await beforeClaim();
+      return await storage.sagas.claim(id, lease);
     },
   });
   return { outbox: storage.outbox, sagas };
