@@ -8,8 +8,8 @@ export interface GroupWork<I, R> {
   readonly sizeOf: (item: I) => number;
   /** Does one. */
   readonly one: (item: I) => Promise<R>;
-  /** Does several, with an answer for each; `undefined` for one that it has left, which is done alone then. */
-  readonly many: (items: readonly I[]) => Promise<ReadonlyArray<R | undefined>>;
+  /** Does several: all of it or nothing, with an answer for each. */
+  readonly many: (items: readonly I[]) => Promise<readonly R[]>;
   /** Whether an error of `many` tells that nothing was done, so that each may be done alone. */
   readonly isUndone: (error: unknown) => boolean;
 }
@@ -97,14 +97,13 @@ export class Grouping<I, R> {
   async #together(batch: readonly Waiting<I, R>[]): Promise<void> {
     try {
       const results = await this.#work.many(batch.map(({ item }) => item));
-      for (const [n, waiting] of batch.entries()) {
-        const result = results[n];
-        if (result !== undefined) waiting.resolve(result);
+      batch.forEach(({ resolve }, n) => resolve(results[n] as R));
+    } catch (error) {
+      const isUndone = this.#work.isUndone(error);
+      for (const waiting of batch) {
+        if (!isUndone) waiting.reject(error);
         else void this.#doAlone(waiting); // which may take long, so others do not wait for it
       }
-    } catch (error) {
-      if (this.#work.isUndone(error)) await Promise.all(batch.map((each) => this.#doAlone(each)));
-      else for (const { reject } of batch) reject(error);
     }
   }
 }

@@ -32,6 +32,9 @@ export interface GroupedCheckpoint {
 
 const PURGED = "('completed', 'compensated')";
 
+/** How long several sagas wait for one that somebody has locked, in milliseconds. Then each is written alone. */
+const LOCK_TIMEOUT_MS = 100;
+
 /**
  * One statement that starts several sagas, each with another id: it gives the number from 0 of each
  * that it has started.
@@ -74,8 +77,8 @@ select k from d`,
 
 /**
  * One statement that writes checkpoints of several sagas, with messages that go to the table: it gives
- * the number from 0 of each that it has written, with what is known of its saga. It waits for nobody: what
- * somebody has locked is left out, as is a saga with another revision.
+ * the number from 0 of each that it has written, with what is known of its saga. It fails if somebody has
+ * locked one of them for longer than a moment.
  *
  * @throws {TypeError} If a message cannot be stored.
  */
@@ -103,13 +106,11 @@ m as (
     case when z then 'infinity' else ${NOW} + w end as resume_at
   from json_to_recordset($1::text::json) as r(
     k integer, i text, v integer, s text, c text, f boolean, e text, q boolean, p text, h boolean,
-    l interval, z boolean, w interval)),
-o as materialized (
-  select g.* from ${names.table("saga")} t join g on t.id = g.i and t.revision = g.v
-  where t.id = any (array(select i from g)) for no key update of t skip locked),
+    l interval, z boolean, w interval),
+    (select set_config('lock_timeout', '${LOCK_TIMEOUT_MS}', true)) as c),
 s as (
   update ${names.table("saga")} t set ${GROUPED_SETS}
-  from o g where t.id = g.i
+  from g where t.id = any (array(select i from g)) and t.id = g.i and t.revision = g.v
   returning t.id, g.k, t.revision, t.signals),
 l as (
   ${logInto(names)}
