@@ -197,7 +197,8 @@ Deno.test("create() of ids that are the same as the database has them starts one
     await using database = await openStorage({ sagas: { groupCheckpoints } });
     const { sagas } = database;
     const ids = ["a\ud800", "a\udbff", "a\ufffd", "b"];
-    const made = await Promise.all(ids.map((id) => sagas.create(newSaga(id), LEASE)));
+    const starts = ids.map((id) => sagas.create(newSaga(id, { entries: [] }), LEASE));
+    const made = await Promise.all(starts);
     assert.deepEqual(made.filter((isNew) => isNew).length, 2);
   }
 });
