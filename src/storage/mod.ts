@@ -49,6 +49,7 @@ export type { ReplayAnswer, ReplayAsk, ReplayExchange, RunPlace } from "./replay
 export { firstSagaStep, type SagaLogRow, sagaLogRows, sagaStepStart } from "./saga_log_rows.ts";
 export {
   hasSagaEnded,
+  SAGA_STATUSES,
   sagaBackoffMs,
   type SagaClaimNumbers,
   sagaClaimNumbersOf,

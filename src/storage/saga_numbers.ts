@@ -1,4 +1,10 @@
-import type { SagaClaimOptions, SagaFilter, SagaLease, SagaRecord } from "./saga_store.ts";
+import type {
+  SagaClaimOptions,
+  SagaFilter,
+  SagaLease,
+  SagaRecord,
+  SagaStatus,
+} from "./saga_store.ts";
 
 /**
  * The checked `leaseMs` of a saga.
@@ -61,6 +67,16 @@ export function sagaListNumbersOf(
   }
   return { limit, minAgeMs };
 }
+
+/** All statuses. */
+export const SAGA_STATUSES: readonly SagaStatus[] = [
+  "running",
+  "waiting",
+  "compensating",
+  "completed",
+  "compensated",
+  "failed",
+];
 
 /** Whether a saga has ended. */
 export function hasSagaEnded({ status }: Pick<SagaRecord, "status">): boolean {

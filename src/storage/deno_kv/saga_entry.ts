@@ -2,6 +2,7 @@ import {
   firstSagaStep,
   hasSagaEnded,
   type NewSaga,
+  SAGA_STATUSES,
   type SagaChange,
   type SagaHold,
   type SagaRecord,
@@ -50,15 +51,7 @@ type SagaData =
 export type SagaState = SagaStatus | "parked";
 
 /** All states. */
-export const SAGA_STATES: readonly SagaState[] = [
-  "running",
-  "waiting",
-  "compensating",
-  "completed",
-  "compensated",
-  "failed",
-  "parked",
-];
+export const SAGA_STATES: readonly SagaState[] = [...SAGA_STATUSES, "parked"];
 
 const VERSION = 1;
 

@@ -33,15 +33,13 @@ export class Grouping<I, R> {
   #waiting: Waiting<I, R>[] = [];
   #alone = 0;
   #isBusy = false;
-  /** Whether those who were answered together are asking again. */
-  #isGathering = false;
 
   constructor(work: GroupWork<I, R>) {
     this.#work = work;
   }
 
   run(item: I): Promise<R> {
-    if (this.#alone < this.#work.maxAlone && !this.#isGathering) return this.#atOnce(item);
+    if (this.#alone < this.#work.maxAlone) return this.#atOnce(item);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
       if (!this.#isBusy) void this.#drain();
@@ -60,9 +58,7 @@ export class Grouping<I, R> {
   async #drain(): Promise<void> {
     this.#isBusy = true;
     while (this.#waiting.length > 0) {
-      this.#isGathering = true;
       for (let turn = 0; turn < TURNS; turn++) await undefined;
-      this.#isGathering = false;
       const batch = this.#next();
       const [first, ...others] = batch;
       if (first !== undefined && others.length === 0) await this.#doAlone(first);

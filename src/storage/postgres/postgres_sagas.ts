@@ -56,7 +56,8 @@ export interface PostgresSagaOptions {
    * Whether one statement may write several sagas, so that they share its round trip and its commit:
    *
    * - `"when busy"`: what is to be written while two statements are under way for one saga each is
-   *   written together by another one. One that is refused is written alone then, so that it fails alone.
+   *   written together by another one. If one of them is refused, or somebody has it locked for longer
+   *   than 100 ms, each is written alone then, so that it fails or waits alone.
    * - `true`: all that is to be written while a statement is under way is written by the next one. That
    *   is best where round trips are short and the database has much to do.
    * - `false`: each has a statement of its own.

@@ -96,7 +96,7 @@ export function groupedCheckpointStatement(
   const parameters = [JSON.stringify(rows), JSON.stringify(entries)];
   if (messages.length > 0) parameters.push(appendRecords(messages));
   const outbox = messages.length === 0 ? "" : `,
-m as (
+o as (
   insert into ${names.table("outbox")} ${MESSAGE_COLUMNS}
   select ${MESSAGE_VALUES} from json_to_recordset($3::text::json) as r(
     n integer, j integer, ${MESSAGE_RECORD}) join s on s.k = r.n order by r.n, r.j)`;

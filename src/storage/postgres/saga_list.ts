@@ -1,18 +1,9 @@
-import { type SagaFilter, sagaListNumbersOf, type SagaStatus } from "../mod.ts";
+import { SAGA_STATUSES, type SagaFilter, sagaListNumbersOf } from "../mod.ts";
 import type { PostgresNames } from "./names.ts";
 import { intervalText, Parameters } from "./saga_parameters.ts";
 import { sagaColumns } from "./saga_rows.ts";
 import { NOW } from "./saga_sql.ts";
 import { type Statement, storable } from "./statement.ts";
-
-const STATUSES: readonly SagaStatus[] = [
-  "running",
-  "waiting",
-  "compensating",
-  "completed",
-  "compensated",
-  "failed",
-];
 
 /**
  * One statement that lists sagas. The index has them by what they are in, so it takes the first of
@@ -30,8 +21,8 @@ export function listStatement({ table }: PostgresNames, filter: SagaFilter): Sta
     `created_at <= ${NOW} - ${parameters.add(intervalText(minAgeMs))}::interval`,
   ];
   if (name !== undefined) conditions.push(`name = ${parameters.add(storable(name))}::text`);
-  const wanted = status === undefined ? STATUSES : [status].flat();
-  const branches = STATUSES.filter((each) => wanted.includes(each)).flatMap((each) =>
+  const wanted = status === undefined ? SAGA_STATUSES : [status].flat();
+  const branches = SAGA_STATUSES.filter((each) => wanted.includes(each)).flatMap((each) =>
     [false, true].filter((flag) => isParked === undefined || flag === isParked).map((flag) =>
       `(select id, position from ${table("saga")}
   where is_parked = ${flag} and status = '${each}' and ${conditions.join(" and ")} ${last})`

@@ -1,5 +1,6 @@
 import {
   type NewSagaLogEntry,
+  SAGA_STATUSES,
   type SagaAction,
   type SagaEntryStatus,
   type SagaLogRow,
@@ -160,14 +161,6 @@ function writeField(
   }
 }
 
-const STATUSES: readonly SagaStatus[] = [
-  "running",
-  "waiting",
-  "compensating",
-  "completed",
-  "compensated",
-  "failed",
-];
 const ACTIONS: readonly SagaAction[] = [
   "act",
   "compensate",
@@ -186,7 +179,7 @@ const ENTRY_STATUSES: readonly SagaEntryStatus[] = [
   "postponed",
 ];
 const WORDS = new Map<string, string>(
-  [...STATUSES, ...ACTIONS, ...ENTRY_STATUSES, "secondary"].map((word) => [word, `'${word}'`]),
+  [...SAGA_STATUSES, ...ACTIONS, ...ENTRY_STATUSES, "secondary"].map((word) => [word, `'${word}'`]),
 );
 
 /** Writes one of a few words, which stands in the text: a parameter takes more. */

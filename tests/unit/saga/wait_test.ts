@@ -338,6 +338,7 @@ Deno.test("a saga that somebody has turned back as it began to wait is gone on w
   await assert.rejects(inTime(made.clock, app.send(Order({ item: "lamp" }, { id: "s" }))), {
     code: "saga_failed",
   });
+  assert.ok(made.clock.now() < 1_010_000, "Nobody has waited for the lease of who has left it");
   assert.deepEqual(undone, ["reserve"]);
   const { log, record } = await made.storage.sagas.load("s") ?? assert.fail();
   assert.equal(record.status, "compensated");
